@@ -1,0 +1,26 @@
+//! Pushgate: an HTTP push gateway for small Linux boxes.
+//!
+//! ```text
+//!  sensor ─► wire ─► gate ─► ring ─► rule (eval + window + table) ─► sink ─► out      data plane: one way, ordered by engine.rs
+//!                     ▲               ▲                               ▲
+//!  operator ─► api ─► catalog ── publishes immutable definitions ─────┘               control plane: beside it
+//! ```
+//!
+//! Layers, each importing only from those above it (`tests/tidy.rs` holds the list):
+//!
+//! | layer | modules |
+//! |---|---|
+//! | 0 | [`limits`] [`time`] `stats` `json` `value` `ring` |
+//! | 1 | `config` `wire` `sql` `decode` `encode` |
+//! | 2 | `gate` `eval` `table` `source` `sink` `window` |
+//! | 3 | `rule` |
+//! | 4 | `engine` |
+//! | 5 | `catalog` |
+//! | 6 | `api` `cli` `explain` `query` `check` |
+//! | 7 | `shell` |
+//!
+//! Everything outside `shell` is a core: bytes and time in, actions out; no socket, file, clock or `await`.
+#![forbid(unsafe_code)]
+
+pub mod limits;
+pub mod time;
