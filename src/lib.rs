@@ -23,4 +23,5 @@
 #![forbid(unsafe_code)]
 
 pub mod limits;
+pub mod sql;
 pub mod time;

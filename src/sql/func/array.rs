@@ -1,0 +1,6 @@
+//! Lists (eKuiper: array functions).
+
+use super::Func;
+
+/// The table of this family.
+pub(super) static FUNCS: &[Func] = &[];

@@ -1,0 +1,6 @@
+//! Maps (eKuiper: object functions).
+
+use super::Func;
+
+/// The table of this family.
+pub(super) static FUNCS: &[Func] = &[];

@@ -1,0 +1,6 @@
+//! Text functions (eKuiper: string functions).
+
+use super::Func;
+
+/// The table of this family.
+pub(super) static FUNCS: &[Func] = &[];

@@ -1,0 +1,3 @@
+//! eKuiper's SQL: text in, a checked statement and later an executable plan out. Control plane: may allocate.
+
+pub mod func;
