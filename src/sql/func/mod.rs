@@ -73,7 +73,8 @@ pub enum Nulls {
     Taken,
 }
 
-/// What a *literal* argument at one place must be. Fields and other expressions are judged at run time.
+/// What a *literal* argument at one place must be. Fields and other expressions are judged at run time. A comparison, AND, OR,
+/// IN, BETWEEN and LIKE count as boolean literals here, as they do in eKuiper.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Arg {
     /// Anything.
@@ -84,11 +85,17 @@ pub enum Arg {
     Number,
     /// Not a string, time unit, boolean or float literal.
     Int,
+    /// As [`Arg::Int`], and no bare column either (`lag`).
+    Count,
+    /// Not a time unit, boolean or float literal.
+    IntOrString,
     /// Not a number, string or time unit literal.
     Bool,
+    /// Not a number, string or boolean literal: times are columns or calls.
+    DateTime,
     /// A column reference and nothing else.
     Field,
-    /// A boolean literal and nothing else.
+    /// A boolean literal (or comparison) and nothing else.
     BoolLiteral,
     /// A string literal and nothing else.
     StringLiteral,
@@ -96,6 +103,8 @@ pub enum Arg {
     IntLiteral,
     /// A time unit (`ss`, `mi`, ...) and nothing else.
     TimeUnit,
+    /// A name of arrival facts, as in `meta(topic)`: no literal but a string (`meta("topic")`).
+    Meta,
 }
 
 /// How many arguments, and what literals among them must be.
