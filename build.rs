@@ -15,7 +15,7 @@ const TABLE: &[(&str, u64, u64, &str)] = &[
     ("STREAM_COUNT", 32, 4, "Stream queues."),
     ("QUEUE_BYTES", 262_144, 16, "One stream queue, in bytes."),
     ("RULE_COUNT", 128, 4, "Rules, and readers of one stream queue."),
-    ("SCRATCH_BYTES", 65536, 16, "Scratch memory of one row's evaluation, in bytes."),
+    ("SCRATCH_BYTES", 262_144, 16, "Scratch memory of one row's evaluation, in bytes."),
     ("STATE_BYTES", 262_144, 16, "State region of one rule, in bytes."),
     ("GROUP_COUNT", 1024, 16, "Groups of one rule's window."),
     ("OUTBOX_BYTES", 262_144, 16, "Outbox of one sink, in bytes."),

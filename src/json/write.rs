@@ -1,0 +1,350 @@
+//! JSON and number text as Go writes them, into fixed buffers (facts §7.3).
+//!
+//! * [`Out`] is a cursor over a borrowed buffer; every write says whether it fitted.
+//! * Strings: `<`, `>`, `&`, U+2028 and U+2029 are escaped, `\b` and `\f` are short, other non-ASCII text stays.
+//! * Floats: the shortest digits that read back the same; `30.0` is `30`; an exponent only below 1e-6 and from 1e21.
+
+/// A buffer was too short.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Full;
+
+/// Writes into a borrowed buffer from its front.
+#[derive(Debug)]
+pub struct Out<'b> {
+    buf: &'b mut [u8],
+    len: usize,
+}
+
+impl<'b> Out<'b> {
+    /// Starts at the front of `buf`.
+    #[must_use]
+    pub const fn new(buf: &'b mut [u8]) -> Self {
+        Self { buf, len: 0 }
+    }
+
+    /// What was written so far.
+    #[must_use]
+    pub fn written(&self) -> &[u8] {
+        self.buf.get(..self.len).unwrap_or(&[])
+    }
+
+    /// Bytes written so far.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// True if nothing was written.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Forgets what was written behind the first `len` bytes.
+    pub fn truncate(&mut self, len: usize) {
+        self.len = self.len.min(len);
+    }
+
+    /// What was written and what is left of the buffer.
+    #[must_use]
+    pub fn split(self) -> (&'b mut [u8], &'b mut [u8]) {
+        let len = self.len.min(self.buf.len());
+        self.buf.split_at_mut(len)
+    }
+
+    /// Appends bytes.
+    ///
+    /// # Errors
+    /// [`Full`] when they do not fit; nothing is written then.
+    pub fn bytes(&mut self, bytes: &[u8]) -> Result<(), Full> {
+        let end = self.len.checked_add(bytes.len()).ok_or(Full)?;
+        self.buf.get_mut(self.len..end).ok_or(Full)?.copy_from_slice(bytes);
+        self.len = end;
+        Ok(())
+    }
+
+    /// Appends text.
+    ///
+    /// # Errors
+    /// [`Full`] when it does not fit.
+    pub fn text(&mut self, text: &str) -> Result<(), Full> {
+        self.bytes(text.as_bytes())
+    }
+
+    /// Appends one octet.
+    ///
+    /// # Errors
+    /// [`Full`] when it does not fit.
+    pub fn byte(&mut self, byte: u8) -> Result<(), Full> {
+        self.bytes(&[byte])
+    }
+
+    /// Overwrites bytes written before (a length filled in later).
+    pub fn patch(&mut self, at: usize, bytes: &[u8]) {
+        if let Some(place) = self.buf.get_mut(at..at + bytes.len()) {
+            place.copy_from_slice(bytes);
+        }
+    }
+
+    /// The bytes written so far, to be changed in place.
+    pub fn written_mut(&mut self) -> &mut [u8] {
+        let len = self.len.min(self.buf.len());
+        self.buf.split_at_mut(len).0
+    }
+}
+
+impl core::fmt::Write for Out<'_> {
+    fn write_str(&mut self, text: &str) -> core::fmt::Result {
+        self.text(text).map_err(|Full| core::fmt::Error)
+    }
+}
+
+/// Writes `text` as a JSON string, quotes included, escaped as Go's `json.Marshal` does.
+///
+/// # Errors
+/// [`Full`] when it does not fit.
+pub fn string(out: &mut Out<'_>, text: &str) -> Result<(), Full> {
+    out.byte(b'"')?;
+    let b = text.as_bytes();
+    let mut from = 0;
+    let mut i = 0;
+    while i < b.len() {
+        let c = b[i];
+        if c >= 0x20 && !matches!(c, b'"' | b'\\' | b'<' | b'>' | b'&' | 0xe2) {
+            i += 1;
+            continue;
+        }
+        let (len, escape): (usize, &str) = match c {
+            b'"' => (1, "\\\""),
+            b'\\' => (1, "\\\\"),
+            b'\n' => (1, "\\n"),
+            b'\r' => (1, "\\r"),
+            b'\t' => (1, "\\t"),
+            8 => (1, "\\b"),
+            12 => (1, "\\f"),
+            0xe2 if b.get(i + 1..i + 3) == Some(&[0x80, 0xa8]) => (3, "\\u2028"),
+            0xe2 if b.get(i + 1..i + 3) == Some(&[0x80, 0xa9]) => (3, "\\u2029"),
+            0xe2 => {
+                i += 1;
+                continue;
+            }
+            _ => {
+                out.bytes(&b[from..i])?;
+                const HEX: &[u8; 16] = b"0123456789abcdef";
+                out.bytes(&[b'\\', b'u', b'0', b'0', HEX[usize::from(c >> 4)], HEX[usize::from(c & 15)]])?;
+                i += 1;
+                from = i;
+                continue;
+            }
+        };
+        out.bytes(&b[from..i])?;
+        out.text(escape)?;
+        i += len;
+        from = i;
+    }
+    out.bytes(&b[from..])?;
+    out.byte(b'"')
+}
+
+/// How a float is spelled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FloatStyle {
+    /// `encoding/json`: exponent below 1e-6 and from 1e21, written `1e-7`, `1e+21`.
+    Json,
+    /// `%v`: exponent below 1e-4 and from 1e6, of two digits at least, written `1e+06`, `1e-05`.
+    GoV,
+    /// Never an exponent (`strconv.FormatFloat(x, 'f', -1, 64)`).
+    Plain,
+}
+
+/// Writes a float with the shortest digits that read back the same.
+///
+/// NaN and infinities come as Go spells them (`NaN`, `+Inf`, `-Inf`); a JSON writer refuses them before.
+///
+/// # Errors
+/// [`Full`] when it does not fit.
+pub fn float(out: &mut Out<'_>, x: f64, style: FloatStyle) -> Result<(), Full> {
+    if x.is_nan() {
+        return out.text("NaN");
+    }
+    if x.is_infinite() {
+        return out.text(if x > 0.0 { "+Inf" } else { "-Inf" });
+    }
+    if x.is_sign_negative() {
+        out.byte(b'-')?;
+    }
+    if x == 0.0 {
+        return out.byte(b'0');
+    }
+    let digits = Digits::of(x.abs());
+    let d = digits.as_bytes();
+    let exponent = digits.point - 1; // scientific
+    let scientific = match style {
+        FloatStyle::Json => !(1e-6..1e21).contains(&x.abs()),
+        FloatStyle::GoV => !(-4..6).contains(&exponent),
+        FloatStyle::Plain => false,
+    };
+    if scientific {
+        out.byte(d[0])?;
+        if d.len() > 1 {
+            out.byte(b'.')?;
+            out.bytes(&d[1..])?;
+        }
+        out.text(if exponent < 0 { "e-" } else { "e+" })?;
+        let e = exponent.unsigned_abs();
+        if style == FloatStyle::GoV && e < 10 {
+            out.byte(b'0')?;
+        }
+        return integer(out, i64::from(e));
+    }
+    if digits.point <= 0 {
+        out.text("0.")?;
+        for _ in digits.point..0 {
+            out.byte(b'0')?;
+        }
+        return out.bytes(d);
+    }
+    let point = usize::try_from(digits.point).unwrap_or(usize::MAX);
+    if point >= d.len() {
+        out.bytes(d)?;
+        for _ in d.len()..point {
+            out.byte(b'0')?;
+        }
+        return Ok(());
+    }
+    out.bytes(&d[..point])?;
+    out.byte(b'.')?;
+    out.bytes(&d[point..])
+}
+
+/// Writes a whole number.
+///
+/// # Errors
+/// [`Full`] when it does not fit.
+pub fn integer(out: &mut Out<'_>, x: i64) -> Result<(), Full> {
+    out.text(itoa::Buffer::new().format(x))
+}
+
+/// Shortest decimal digits of a positive float: `0.d1d2d3… × 10^point`.
+struct Digits {
+    buf: [u8; 24],
+    len: usize,
+    point: i32,
+}
+
+impl Digits {
+    fn of(x: f64) -> Self {
+        let mut buffer = zmij::Buffer::new();
+        let text = buffer.format_finite(x);
+        let (mantissa, exponent) = text.split_once('e').unwrap_or((text, "0"));
+        let exponent: i32 = exponent.parse().unwrap_or(0);
+        let mut digits = Self { buf: [0; 24], len: 0, point: 0 };
+        let mut before_point = 0;
+        let mut seen_point = false;
+        for c in mantissa.bytes() {
+            match c {
+                b'.' => seen_point = true,
+                c => {
+                    if !seen_point {
+                        before_point += 1;
+                    }
+                    if digits.len == 0 && c == b'0' {
+                        before_point -= 1; // a leading zero carries no digit
+                        continue;
+                    }
+                    if let Some(place) = digits.buf.get_mut(digits.len) {
+                        *place = c;
+                        digits.len += 1;
+                    }
+                }
+            }
+        }
+        while digits.len > 1 && digits.buf[digits.len - 1] == b'0' {
+            digits.len -= 1;
+        }
+        digits.point = before_point + exponent;
+        digits
+    }
+
+    fn as_bytes(&self) -> &[u8] {
+        &self.buf[..self.len.max(1)]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spell(x: f64, style: FloatStyle) -> String {
+        let mut buf = [0; 400];
+        let mut out = Out::new(&mut buf);
+        float(&mut out, x, style).expect("fits");
+        String::from_utf8(out.written().to_vec()).expect("ascii")
+    }
+
+    #[test]
+    fn floats_as_json() {
+        for (x, want) in [
+            (30.0, "30"),
+            (-0.0, "-0"),
+            (0.0, "0"),
+            (21.5, "21.5"),
+            (1e21, "1e+21"),
+            (1e20, "100000000000000000000"),
+            (0.000001, "0.000001"),
+            (0.0000001, "1e-7"),
+            (9_007_199_254_740_993.0, "9007199254740992"),
+            (9.223372036854776e18, "9223372036854776000"),
+            (123.456, "123.456"),
+            (1.5e-9, "1.5e-9"),
+            (0.1, "0.1"),
+            (f64::MAX, "1.7976931348623157e+308"),
+            (5e-324, "5e-324"),
+        ] {
+            assert_eq!(spell(x, FloatStyle::Json), want);
+        }
+    }
+
+    #[test]
+    fn floats_as_go_prints() {
+        for (x, want) in [
+            (1_700_000_000_000.0, "1.7e+12"),
+            (999_999.0, "999999"),
+            (1_000_000.0, "1e+06"),
+            (123_456_789.0, "1.23456789e+08"),
+            (0.00001, "1e-05"),
+            (0.0001, "0.0001"),
+            (21.5, "21.5"),
+            (1e100, "1e+100"),
+            (f64::NAN, "NaN"),
+            (f64::NEG_INFINITY, "-Inf"),
+        ] {
+            assert_eq!(spell(x, FloatStyle::GoV), want);
+        }
+        assert_eq!(spell(1e6, FloatStyle::Plain), "1000000");
+        assert_eq!(spell(1e-7, FloatStyle::Plain), "0.0000001");
+        assert_eq!(spell(1e21, FloatStyle::Plain), "1000000000000000000000");
+    }
+
+    #[test]
+    fn strings_as_go_escapes() {
+        let mut buf = [0; 100];
+        let mut out = Out::new(&mut buf);
+        string(&mut out, "a<b>&\"\\\n\r\t\u{8}\u{c}\u{1}é\u{2028}\u{2029}→").expect("fits");
+        assert_eq!(core::str::from_utf8(out.written()), Ok("\"a\\u003cb\\u003e\\u0026\\\"\\\\\\n\\r\\t\\b\\f\\u0001é\\u2028\\u2029→\""));
+        let mut small = [0; 3];
+        assert_eq!(string(&mut Out::new(&mut small), "ab"), Err(Full));
+        assert_eq!(string(&mut Out::new(&mut small), "a"), Ok(()));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn floats_read_back(bits: u64) {
+            let x = f64::from_bits(bits);
+            proptest::prop_assume!(x.is_finite());
+            for style in [FloatStyle::Json, FloatStyle::GoV, FloatStyle::Plain] {
+                proptest::prop_assert_eq!(spell(x, style).parse::<f64>().ok(), Some(x));
+            }
+        }
+    }
+}
