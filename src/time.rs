@@ -34,3 +34,36 @@ pub struct Now {
     /// Wall-clock reading: what SQL and logs show.
     pub wall: Timestamp,
 }
+
+/// A time zone: its offset from UTC at any instant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Zone {
+    name: String,
+    /// Instants (seconds since the epoch) from which an offset (seconds east) holds, in order.
+    changes: Vec<(i64, i32)>,
+    /// Offset before the first change.
+    first: i32,
+}
+
+impl Zone {
+    /// Coordinated Universal Time.
+    #[must_use]
+    pub fn utc() -> Self {
+        Self { name: "UTC".into(), changes: Vec::new(), first: 0 }
+    }
+
+    /// The zone's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Offset from UTC in seconds, east positive, at `secs` since the epoch.
+    #[must_use]
+    pub fn offset_at(&self, secs: i64) -> i32 {
+        match self.changes.partition_point(|(from, _)| *from <= secs) {
+            0 => self.first,
+            n => self.changes[n - 1].1,
+        }
+    }
+}
