@@ -27,4 +27,5 @@ pub mod json;
 pub mod limits;
 pub mod sql;
 pub mod time;
+pub mod wire;
 pub mod value;
