@@ -25,7 +25,9 @@
 pub mod eval;
 pub mod json;
 pub mod limits;
+pub mod ring;
 pub mod sql;
+pub mod stats;
 pub mod time;
 pub mod wire;
 pub mod value;
