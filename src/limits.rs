@@ -48,6 +48,11 @@ macro_rules! limits {
                     _ => Err(LimitError::Fixed),
                 }
             }
+
+            /// Every run-time capacity: the name of its constant and the value in force.
+            pub fn values(&self) -> impl Iterator<Item = (&'static str, usize)> {
+                [$((stringify!($name), self.$field)),*].into_iter()
+            }
         }
     };
 }

@@ -2,7 +2,11 @@
 //!
 //! Cores never read a clock. The shell hands in a [`Now`] with both readings.
 
+mod duration;
+
 use core::time::Duration;
+
+pub use self::duration::{DurationError, duration_ms, parse_duration};
 
 /// A monotonic moment, in nanoseconds since the process started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
