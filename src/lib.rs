@@ -30,5 +30,5 @@ pub mod ring;
 pub mod sql;
 pub mod stats;
 pub mod time;
-pub mod wire;
 pub mod value;
+pub mod wire;

@@ -2,7 +2,9 @@
 //!
 //! Allocates nothing: results borrow from the reading, the plan or the row's scratch. No clock is read: time is in [`Ctx`].
 
+pub mod expr;
 pub mod func;
+pub mod row;
 
 use core::cell::{Cell, RefCell};
 
@@ -19,6 +21,8 @@ pub struct RuleFacts {
     pub start: Timestamp,
     /// The zone of dates and times.
     pub zone: Zone,
+    /// Implementations of [`Plan::calls`](crate::sql::plan::Plan::calls), in its order.
+    pub functions: Vec<ScalarFn>,
 }
 
 /// What is known of the event beside its columns.

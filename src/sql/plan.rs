@@ -39,6 +39,8 @@ pub struct Plan {
     pub order: Vec<Order>,
     /// Aliases that other parts refer to; [`Expr::Alias`] is an index here.
     pub aliases: Vec<Alias>,
+    /// The scalar functions that are called, each with its name in `sql/func`: evaluation binds them once.
+    pub calls: Vec<(FuncId, &'static str)>,
     /// SELECT's fields.
     pub fields: Vec<Field>,
     /// LIMIT.
@@ -155,10 +157,8 @@ pub enum Expr {
     },
     /// A scalar function.
     Call {
-        /// Which.
-        func: FuncId,
-        /// Its name in `sql/func`.
-        name: &'static str,
+        /// Index into [`Plan::calls`].
+        call: u16,
         /// True when any nil or empty argument gives nil at once.
         any_nil: bool,
         /// Arguments, at most [`ARG_COUNT`](crate::limits::ARG_COUNT).

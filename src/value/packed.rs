@@ -27,6 +27,11 @@ const HEADER: usize = 9;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Packed<'a>(&'a [u8]);
 
+impl Packed<'static> {
+    /// `{}`.
+    pub const EMPTY_OBJECT: Self = Packed(&[OBJECT, 0, 0, 0, 0, 0, 0, 0, 0]);
+}
+
 impl<'a> Packed<'a> {
     /// Takes bytes that a [`PackWriter`] made: the first whole value in them. `None` if that is no list or object.
     #[must_use]
