@@ -22,6 +22,7 @@
 //! Everything outside `shell` is a core: bytes and time in, actions out; no socket, file, clock or `await`.
 #![forbid(unsafe_code)]
 
+pub mod catalog;
 pub mod config;
 pub mod eval;
 pub mod json;
