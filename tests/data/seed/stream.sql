@@ -1,0 +1,1 @@
+CREATE STREAM httpDemo() WITH (FORMAT="json", TYPE="httppush")
