@@ -168,7 +168,8 @@ pub(super) fn find(path: &str) -> Option<&'static Key> {
 
 /// Whether a known key stands below `path`, so that it is a section.
 pub(super) fn is_section(path: &str) -> bool {
-    let below = |known: &str| known.len() > path.len() && known.as_bytes()[path.len()] == b'.' && known[..path.len()].eq_ignore_ascii_case(path);
+    let below =
+        |known: &str| known.len() > path.len() && known.as_bytes()[path.len()] == b'.' && known[..path.len()].eq_ignore_ascii_case(path);
     path.eq_ignore_ascii_case("limits") || KEYS.iter().any(|k| below(k.path)) || ELSEWHERE.iter().any(|k| below(k))
 }
 
@@ -247,9 +248,15 @@ mod tests {
 
     #[test]
     fn sections_and_keys() {
-        for (path, section) in
-            [("basic", true), ("BASIC", true), ("basic.restTls", true), ("basic.restPort", false), ("limits", true), ("rule.restartstrategy", true), ("x", false)]
-        {
+        for (path, section) in [
+            ("basic", true),
+            ("BASIC", true),
+            ("basic.restTls", true),
+            ("basic.restPort", false),
+            ("limits", true),
+            ("rule.restartstrategy", true),
+            ("x", false),
+        ] {
             assert_eq!(is_section(path), section, "{path}");
         }
         assert!(is_elsewhere("store.redis.host"));

@@ -224,10 +224,7 @@ impl Loader {
             let text = format!("{}: {} stands outside a section and gives way to {}", entry.at, entry.key, prop.origin);
             return self.warn(text);
         }
-        self.config.notes.push(Note {
-            level: log::Level::Warn,
-            text: format!("{text}; write \"default: {{{}: {value}}}\"", entry.key),
-        });
+        self.config.notes.push(Note { level: log::Level::Warn, text: format!("{text}; write default: {{{}: {value}}}", entry.key) });
         default.props.set(&entry.key, value, entry.node.at);
     }
 
@@ -239,7 +236,7 @@ impl Loader {
         for prop in section.props.iter() {
             if server_is_method && prop.name.eq_ignore_ascii_case("server") {
                 self.warn(format!(
-                    "{}: {name}.server: taken as the request method; write \"method: {}\" in place of \"server: {}\"",
+                    "{}: {name}.server: taken as the request method; write method: {} in place of server: {}",
                     prop.origin, prop.value, prop.value
                 ));
             } else if let Some(guess) = props::unknown(&prop.name) {
@@ -287,7 +284,10 @@ impl Loader {
         });
         let mut found = Vec::new();
         for entry in bare {
-            self.warn(format!("{}: {} stands outside a section and is taken as one of source; put it below \"source:\"", entry.at, entry.key));
+            self.warn(format!(
+                "{}: {} stands outside a section and is taken as one of source; put it below \"source:\"",
+                entry.at, entry.key
+            ));
             self.server_entry(entry, &mut found);
         }
         for ServerKey { path, node } in found.into_iter().chain(page) {
@@ -308,7 +308,7 @@ impl Loader {
     /// Reads a section through the table of keys.
     fn walk(&mut self, prefix: &str, node: &Node) {
         let Tree::Map(entries) = &node.tree else { return };
-        for Entry { key, node, .. } in entries {
+        for Entry { key, at, node } in entries {
             let path = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
             let capacity = if prefix.eq_ignore_ascii_case("limits") { keys::capacity(key) } else { None };
             if keys::is_elsewhere(&path) {
@@ -331,7 +331,7 @@ impl Loader {
                     _ => self.faults.push(fault(node, &path, "a section")),
                 }
             } else {
-                self.unknown(&path, node);
+                self.unknown(&path, at);
             }
         }
     }
@@ -356,18 +356,20 @@ impl Loader {
         }
     }
 
-    fn unknown(&mut self, path: &str, node: &Node) {
-        let guess = guess(path).map(|g| match &node.at {
+    fn unknown(&mut self, path: &str, at: &Origin) {
+        let guess = guess(path).map(|g| match at {
             Origin::Env(_) => format!("PUSHGATE__{}", g.to_uppercase().replace('.', "__")),
             _ => g,
         });
         let guess = guess.map_or_else(String::new, |g| format!("; probably {g} is meant"));
-        self.warn(format!("{}: {path}: unknown key{guess}", node.at));
+        self.warn(format!("{at}: {path}: unknown key{guess}"));
     }
 
     /// What several keys together must hold, and the notes on the whole.
     fn settle(&mut self) {
-        for (path, tls) in [("basic.restTls", &mut self.config.basic.rest_tls), ("source.httpServerTls", &mut self.config.source.http_server_tls)] {
+        for (path, tls) in
+            [("basic.restTls", &mut self.config.basic.rest_tls), ("source.httpServerTls", &mut self.config.source.http_server_tls)]
+        {
             let Some(TlsFiles { certfile, keyfile }) = tls else { continue };
             let (missing, given) = match (certfile.is_empty(), keyfile.is_empty()) {
                 (false, false) => continue,
@@ -458,16 +460,20 @@ fn guess(path: &str) -> Option<String> {
     }
     // A slip in the same section.
     let depth = if section.is_empty() { 0 } else { section.len() + 1 };
-    let beside = known.iter().filter(|p| depth == 0 || (p.len() > depth && p[..depth - 1].eq_ignore_ascii_case(section) && p.as_bytes()[depth - 1] == b'.'));
+    let beside = known
+        .iter()
+        .filter(|p| depth == 0 || (p.len() > depth && p[..depth - 1].eq_ignore_ascii_case(section) && p.as_bytes()[depth - 1] == b'.'));
     let words: Vec<&str> = beside.map(|p| p[depth..].split('.').next().unwrap_or_default()).collect();
     if let Some(word) = nearest(key, words.iter().copied()) {
         return Some(if section.is_empty() { word.to_owned() } else { format!("{section}.{word}") });
     }
     // A slip anywhere.
-    nearest(path, known.iter().map(String::as_str)).or_else(|| {
-        let hit = nearest(key, known.iter().map(|p| &p[last(p)..]))?;
-        known.iter().map(String::as_str).find(|p| &p[last(p)..] == hit)
-    }).map(str::to_owned)
+    nearest(path, known.iter().map(String::as_str))
+        .or_else(|| {
+            let hit = nearest(key, known.iter().map(|p| &p[last(p)..]))?;
+            known.iter().map(String::as_str).find(|p| &p[last(p)..] == hit)
+        })
+        .map(str::to_owned)
 }
 
 fn fault(node: &Node, path: &str, expected: &str) -> Fault {

@@ -21,6 +21,8 @@ mod near;
 pub mod paths;
 mod props;
 mod read;
+#[cfg(test)]
+mod tests;
 mod tree;
 pub mod yaml;
 
@@ -65,7 +67,7 @@ pub struct File<'a> {
 }
 
 /// The configuration in force.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Config {
     /// Section `basic`.
     pub basic: Basic,
@@ -333,21 +335,6 @@ impl Config {
             out.push(Shown { key, value, origin });
         }
         out
-    }
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            basic: Basic::default(),
-            rule: RuleDefaults::default(),
-            sink: SinkDefaults::default(),
-            source: DataServer::default(),
-            limits: Limits::default(),
-            notes: Vec::new(),
-            origins: BTreeMap::new(),
-            conf_keys: conf_keys::ConfKeys::default(),
-        }
     }
 }
 

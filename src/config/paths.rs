@@ -67,7 +67,8 @@ mod tests {
 
     #[test]
     fn which_state() {
-        let cases: &[(Option<&str>, &[(&str, &str)], Option<&str>)] = &[
+        type Vars = &'static [(&'static str, &'static str)];
+        let cases: [(Option<&str>, Vars, Option<&str>); 6] = [
             (Some("s"), &[("STATE_DIRECTORY", "/a")], Some("s")),
             (None, &[("STATE_DIRECTORY", "/a:/b"), ("HOME", "/h")], Some("/a")),
             (None, &[("STATE_DIRECTORY", ""), ("XDG_STATE_HOME", "/x"), ("HOME", "/h")], Some("/x/pushgate")),

@@ -160,9 +160,9 @@ impl Node {
             Value::Number(n) => n.as_i64().map_or_else(|| Tree::Float(n.as_f64().unwrap_or(f64::NAN)), Tree::Int),
             Value::String(t) => Tree::Text(t.clone()),
             Value::Array(items) => Tree::List(items.iter().map(|v| Self::from_json(v, at)).collect()),
-            Value::Object(map) => Tree::Map(
-                map.iter().map(|(k, v)| Entry { key: k.clone(), at: at.clone(), node: Self::from_json(v, at) }).collect(),
-            ),
+            Value::Object(map) => {
+                Tree::Map(map.iter().map(|(k, v)| Entry { key: k.clone(), at: at.clone(), node: Self::from_json(v, at) }).collect())
+            }
         };
         Self { tree, at: at.clone() }
     }

@@ -414,7 +414,8 @@ mod tests {
 
     #[test]
     fn whole_text_faults() {
-        for (text, line) in [("a: 1\n  b: 2\n", 2), ("a: [1, 2\nb: 3\n", 2), ("a: 1\n---\nb: 2\n", 2), ("a: *x\n", 1), ("a:\n\tb: 1\n", 2)] {
+        for (text, line) in [("a: 1\n  b: 2\n", 2), ("a: [1, 2\nb: 3\n", 2), ("a: 1\n---\nb: 2\n", 2), ("a: *x\n", 1), ("a:\n\tb: 1\n", 2)]
+        {
             let fault = parse(&"f".into(), text, 1).expect_err(text);
             assert_eq!(fault.line, line, "{text:?}: {fault:?}");
         }

@@ -1,1 +1,0 @@
-CREATE STREAM httpDemo() WITH (FORMAT="json", TYPE="httppush")
