@@ -5,11 +5,16 @@
 //! * [`body`]: chunked bodies, decoded in place.
 //! * [`conn`]: one server connection as a state machine: bytes and time in, [`conn::Step`] out.
 //! * [`reply`]: answers, written into a fixed buffer.
+//! * [`turn`]: what lies between two waits of a connection, gate included; and a whole conversation without a socket.
 //! * [`verdict`]: what the wire asks of whoever stands behind it ([`Gate`]).
 //! * [`client`]: the other direction: requests out, responses in.
+pub mod body;
+pub mod client;
+pub mod conn;
 pub mod framing;
 pub mod head;
 pub mod reply;
+pub mod turn;
 pub mod verdict;
 
 pub use framing::Framing;

@@ -364,6 +364,12 @@ impl<'b> Out<'b> {
         Self { buffer, len: 0 }
     }
 
+    /// Room left, in bytes.
+    #[must_use]
+    pub const fn free(&self) -> usize {
+        self.buffer.len() - self.len
+    }
+
     /// What was put in so far.
     #[must_use]
     pub fn filled(&self) -> &[u8] {

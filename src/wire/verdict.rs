@@ -43,4 +43,9 @@ pub trait Gate {
 
     /// Takes a whole body. `head` is the same head again (its bytes stay in the buffer until the answer), so that nothing of it needs to be kept in the ticket.
     fn body(&mut self, ticket: Self::Ticket, head: &Head<'_>, body: &[u8], now: Now) -> Answer;
+
+    /// The body of a taken request will not come: it was refused, or the connection is gone.
+    fn dropped(&mut self, ticket: Self::Ticket) {
+        let _ = ticket;
+    }
 }
