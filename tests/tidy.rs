@@ -136,6 +136,37 @@ fn the_readme_shows_the_limits_of_this_build() {
 }
 
 #[test]
+fn every_sample_is_loaded_by_a_test() {
+    let code: String = ["src", "tests"].iter().flat_map(|folder| files(folder, &["rs"])).map(|file| read(&file)).collect();
+    let faults: Vec<_> = files("etc", &["yaml", "json"])
+        .iter()
+        .filter(|sample| !code.contains(&format!("/{}\")", sample.display())))
+        .map(|sample| format!("{}: no test loads it (include_str)", sample.display()))
+        .collect();
+    report(&faults);
+}
+
+/// `# queueBytes: 256KiB` in the sample is the default of this build.
+#[test]
+fn the_sample_shows_the_limits_of_this_build() {
+    let sample = read(&root().join("etc/pushgate.yaml"));
+    let mut faults = Vec::new();
+    for (name, default, ceiling) in pushgate::limits::TABLE.iter().filter(|row| row.2 != 0) {
+        let key = pushgate::limits::key_of(name);
+        let shown = sample.lines().find_map(|line| line.trim().strip_prefix("# ")?.strip_prefix(&format!("{key}: ")));
+        let bytes = shown.and_then(|text| {
+            let digits = text.trim_end_matches(char::is_alphabetic);
+            let unit = [("", 1), ("KiB", 1 << 10), ("MiB", 1 << 20)].iter().find(|(unit, _)| *unit == &text[digits.len()..])?.1;
+            Some(digits.parse::<u64>().ok()? * unit)
+        });
+        if bytes != Some(*default) {
+            faults.push(format!("etc/pushgate.yaml: `# {key}: …`: expected {default} (ceiling {ceiling}), found {shown:?}"));
+        }
+    }
+    report(&faults);
+}
+
+#[test]
 fn the_page_conformance_names_tests_that_exist() {
     let mut faults = Vec::new();
     let page = read(&root().join("docs/page-conformance.md"));
