@@ -28,6 +28,7 @@ pub mod eval;
 pub mod json;
 pub mod limits;
 pub mod ring;
+pub mod shell;
 pub mod sql;
 pub mod stats;
 pub mod time;

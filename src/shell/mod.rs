@@ -1,0 +1,6 @@
+//! The shell: sockets, files, clock, signals, threads. It has every `await` and no decision; the cores have every decision.
+
+pub mod log;
+pub mod nofile;
+pub mod notify;
+pub mod signal;
