@@ -24,6 +24,8 @@
 
 pub mod catalog;
 pub mod config;
+pub mod decode;
+pub mod encode;
 pub mod eval;
 pub mod json;
 pub mod limits;
