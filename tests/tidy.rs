@@ -185,6 +185,21 @@ fn the_page_conformance_names_tests_that_exist() {
 }
 
 #[test]
+fn every_dependency_is_explained() {
+    let page = read(&root().join("docs/dependencies.md"));
+    let explained: Vec<_> = page.lines().filter_map(|line| line.strip_prefix("| ")?.split(" |").next()).collect();
+    let manifest = read(&root().join("Cargo.toml"));
+    let mut names = Vec::new();
+    for section in manifest.split("\n[").filter(|s| s.starts_with("dependencies]") || s.starts_with("dev-dependencies]")) {
+        names.extend(section.lines().skip(1).filter_map(|line| line.split_once(" = ")).map(|(name, _)| name));
+    }
+    let lacks = names.iter().filter(|name| !explained.contains(name)).map(|name| format!("docs/dependencies.md: no line for {name}"));
+    let idle = explained.iter().filter(|name| !["crate", "---"].contains(name) && !names.contains(name));
+    let faults: Vec<_> = lacks.chain(idle.map(|name| format!("docs/dependencies.md: {name} is not in Cargo.toml"))).collect();
+    report(&faults);
+}
+
+#[test]
 fn the_changelog_has_unreleased_on_top() {
     let log = read(&root().join("CHANGELOG.md"));
     assert_eq!(log.lines().find(|line| line.starts_with("## ")), Some("## Unreleased"));

@@ -216,7 +216,7 @@ impl Show for Vec<String> {
 
 impl Show for Duration {
     fn show(&self) -> String {
-        format!("{self:?}")
+        if self.is_zero() { "0s".into() } else { format!("{self:?}") }
     }
 }
 

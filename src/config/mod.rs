@@ -21,8 +21,6 @@ mod near;
 pub mod paths;
 mod props;
 mod read;
-#[cfg(test)]
-mod tests;
 mod tree;
 pub mod yaml;
 
@@ -406,3 +404,6 @@ fn is_secret(key: &str) -> bool {
     let key = key.to_ascii_lowercase();
     ["password", "secret", "token", "sha256", "credentials", "authorization"].iter().any(|word| key.contains(word))
 }
+
+#[cfg(test)]
+mod tests;

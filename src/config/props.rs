@@ -276,6 +276,12 @@ pub(super) fn unknown(name: &str) -> Option<Option<&'static str>> {
     Some(nearest(name, SPECS.iter().map(|s| s.name).chain(server)))
 }
 
+/// Names of all documented properties.
+#[cfg(test)]
+pub(super) fn documented() -> impl Iterator<Item = &'static str> {
+    SPECS.iter().map(|s| s.name)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

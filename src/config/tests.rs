@@ -422,6 +422,22 @@ fn shown_with_origin_and_masked() {
     assert_eq!(line("httppush.a.credentials").as_deref(), Some("*** (httppush.yaml:1)"));
 }
 
+#[test]
+fn the_documentation_has_every_key_and_default() {
+    let page = include_str!("../../docs/configuration.md");
+    let config = Config::default();
+    for key in super::keys::KEYS {
+        let shown = (key.show)(&config);
+        let row = format!("| `{}` | {} |", key.path, shown.trim_matches('"'));
+        assert!(page.contains(&row), "docs/configuration.md lacks {row}");
+    }
+    let rows = page.lines().filter(|l| l.starts_with("| `") && l.contains('.') && l.split('`').nth(1).is_some_and(|k| k.contains('.')));
+    assert_eq!(rows.count(), super::keys::KEYS.len(), "a key without meaning is documented");
+    for name in super::props::documented().chain(super::keys::ELSEWHERE.iter().copied().filter(|k| k.starts_with("basic."))) {
+        assert!(page.contains(&format!("`{name}`")), "docs/configuration.md lacks {name}");
+    }
+}
+
 proptest! {
     #[test]
     fn any_text_is_no_panic(main in "[a-z:{}\\[\\]&*!\"'\n \t#0-9.-]{0,80}", push in "\\PC{0,80}", name in "(KUIPER|HTTPPUSH|PUSHGATE)(__[A-Za-z_]{0,6}){0,4}", value in "\\PC{0,20}") {
