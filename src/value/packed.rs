@@ -103,7 +103,7 @@ impl<'a> Object<'a> {
         if index >= count {
             return None;
         }
-        let table = self.0.len().checked_sub(4 * count)?;
+        let table = self.0.len().checked_sub(count.checked_mul(4)?)?;
         entry_at(self.0, u32_at(self.0, table + 4 * index) as usize)
     }
 
@@ -165,16 +165,16 @@ pub fn read(bytes: &[u8]) -> Option<(Value<'_>, usize)> {
         ),
         6 | 7 => {
             let len = u32_at(bytes, 1) as usize;
-            let body = bytes.get(5..5 + len)?;
+            let body = bytes.get(5..)?.get(..len)?;
             (if tag == 6 { Value::Str(core::str::from_utf8(body).ok()?) } else { Value::Bytes(body) }, 5 + len)
         }
         8 => {
             let numbers = if *bytes.get(1)? == 0 { Numbers::Float } else { Numbers::Whole };
             let len = u32_at(bytes, 2) as usize;
-            (Value::Json(numbers, core::str::from_utf8(bytes.get(6..6 + len)?).ok()?), 6 + len)
+            (Value::Json(numbers, core::str::from_utf8(bytes.get(6..)?.get(..len)?).ok()?), 6 + len)
         }
         LIST | OBJECT => {
-            let len = HEADER + u32_at(bytes, 1) as usize;
+            let len = HEADER.checked_add(u32_at(bytes, 1) as usize)?;
             (Value::Packed(Packed(bytes.get(..len)?)), len)
         }
         _ => return None,
@@ -182,13 +182,14 @@ pub fn read(bytes: &[u8]) -> Option<(Value<'_>, usize)> {
 }
 
 fn u32_at(bytes: &[u8], at: usize) -> u32 {
-    bytes.get(at..at + 4).and_then(|b| b.try_into().ok()).map_or(0, u32::from_le_bytes)
+    bytes.get(at..).and_then(|b| b.get(..4)?.try_into().ok()).map_or(0, u32::from_le_bytes)
 }
 
 fn entry_at(bytes: &[u8], at: usize) -> Option<(&str, Value<'_>)> {
     let key_len = u32_at(bytes, at) as usize;
-    let key = core::str::from_utf8(bytes.get(at + 4..at + 4 + key_len)?).ok()?;
-    let (value, _) = read(bytes.get(at + 4 + key_len..)?)?;
+    let (key, rest) = bytes.get(at..)?.get(4..)?.split_at_checked(key_len)?;
+    let key = core::str::from_utf8(key).ok()?;
+    let (value, _) = read(rest)?;
     Some((key, value))
 }
 
