@@ -30,6 +30,7 @@ pub mod eval;
 pub mod json;
 pub mod limits;
 pub mod ring;
+pub mod rule;
 pub mod shell;
 pub mod sql;
 pub mod stats;
