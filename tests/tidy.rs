@@ -46,7 +46,7 @@ const SHELL_WORDS: &[&str] = &[
 #[test]
 fn modules_import_from_the_layers_above() {
     let mut faults = Vec::new();
-    for file in files("src", &["rs"]) {
+    for file in modules() {
         let Some(module) = module_of(&file) else { continue };
         let Some(own) = layer_of(&module) else {
             faults.push(format!("{}: module {module} is in no layer; add it to LAYERS and to src/lib.rs", file.display()));
@@ -68,7 +68,7 @@ fn modules_import_from_the_layers_above() {
 #[test]
 fn only_the_shell_touches_the_outside() {
     let mut faults = Vec::new();
-    for file in files("src", &["rs"]) {
+    for file in modules() {
         if module_of(&file).is_none_or(|module| module == "shell") {
             continue;
         }
@@ -84,7 +84,7 @@ fn only_the_shell_touches_the_outside() {
 #[test]
 fn every_module_opens_with_its_contract() {
     let bare = |file: &PathBuf| !file.ends_with("main.rs") && !read(file).starts_with("//!");
-    let faults: Vec<_> = files("src", &["rs"]).into_iter().filter(bare).map(|f| format!("{}: no `//!` header", f.display())).collect();
+    let faults: Vec<_> = modules().into_iter().filter(bare).map(|f| format!("{}: no `//!` header", f.display())).collect();
     report(&faults);
 }
 
@@ -265,6 +265,12 @@ fn files(folder: &str, extensions: &[&str]) -> Vec<PathBuf> {
     }
     found.sort();
     found
+}
+
+/// The sources of the program: no file or folder `tests` among them.
+fn modules() -> Vec<PathBuf> {
+    let is_test = |file: &PathBuf| file.iter().any(|part| part == "tests" || part == "tests.rs");
+    files("src", &["rs"]).into_iter().filter(|file| !is_test(file)).collect()
 }
 
 /// The module of the crate that a file below `src` belongs to; `None` for `lib.rs` and `main.rs`.
