@@ -23,6 +23,7 @@
 #![forbid(unsafe_code)]
 
 pub mod catalog;
+pub mod check;
 pub mod config;
 pub mod decode;
 pub mod encode;

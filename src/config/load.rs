@@ -177,7 +177,7 @@ impl Loader {
                 }),
                 (Err(e), Some(key)) if !(push && is_server(key)) => {
                     let at = Origin::File { file: Arc::clone(&name), line: e.line, column: e.column };
-                    let node = Node { tree: Tree::Bad(not_yaml(&e)), at: at.clone() };
+                    let node = Node { tree: Tree::Bad(e.what), at: at.clone() };
                     entries.push(Entry { key: key.to_owned(), at, node });
                 }
                 (Err(e), _) => self.faults.push(syntax(file, &e)),
@@ -467,13 +467,9 @@ fn guess(path: &str) -> Option<String> {
     if let Some(word) = nearest(key, words.iter().copied()) {
         return Some(if section.is_empty() { word.to_owned() } else { format!("{section}.{word}") });
     }
-    // A slip anywhere.
-    nearest(path, known.iter().map(String::as_str))
-        .or_else(|| {
-            let hit = nearest(key, known.iter().map(|p| &p[last(p)..]))?;
-            known.iter().map(String::as_str).find(|p| &p[last(p)..] == hit)
-        })
-        .map(str::to_owned)
+    // A slip in the key of another section.
+    let hit = nearest(key, known.iter().map(|p| &p[last(p)..]))?;
+    known.iter().find(|p| &p[last(p)..] == hit).cloned()
 }
 
 fn fault(node: &Node, path: &str, expected: &str) -> Fault {
@@ -482,9 +478,5 @@ fn fault(node: &Node, path: &str, expected: &str) -> Fault {
 }
 
 fn syntax(file: &File<'_>, e: &yaml::Syntax) -> Fault {
-    Fault { place: format!("{}:{}", file.name, e.line), key: String::new(), what: not_yaml(e) }
-}
-
-fn not_yaml(e: &yaml::Syntax) -> String {
-    format!("expected YAML, found a fault in column {}: {}", e.column, e.what)
+    Fault { place: format!("{}:{}", file.name, e.line), key: String::new(), what: e.what.clone() }
 }

@@ -23,7 +23,7 @@ pub struct Syntax {
     pub line: u32,
     /// Column, from 1.
     pub column: u32,
-    /// What is wrong.
+    /// What was expected, and what was found.
     pub what: String,
 }
 
@@ -43,7 +43,7 @@ pub fn parse(file: &Arc<str>, text: &str, first_line: u32) -> Result<Node, Synta
     while let Some(event) = parser.next_event() {
         let (event, span) = event.map_err(|e| {
             let (line, column) = place(*e.marker(), shift);
-            Syntax { line, column, what: e.info().to_owned() }
+            Syntax { line, column, what: format!("expected YAML, found a fault in column {column}: {}", e.info()) }
         })?;
         if matches!(event, Event::DocumentStart(_)) {
             documents += 1;

@@ -3,4 +3,5 @@
 pub mod log;
 pub mod nofile;
 pub mod notify;
+pub mod settings;
 pub mod signal;
