@@ -1,7 +1,7 @@
 //! Bodies to rows, by the stream's FORMAT (facts §1.7).
 //!
 //! In: a body that arrived whole. Out: for `json` the values of single columns, taken from the raw text when a rule asks
-//! ([`column`]); for the other formats one packed object ([`Shape::pack`]). STRICT_VALIDATION is a check over decoded columns
+//! ([`mod@column`]); for the other formats one packed object ([`Shape::pack`]). STRICT_VALIDATION is a check over decoded columns
 //! ([`strict`]). Nothing is allocated; what does not fit the encoder or the scratch is a fault.
 //!
 //! | FORMAT | row |

@@ -1,7 +1,7 @@
 //! JSON as RFC 8259 has it, over borrowed bytes, without allocation.
 //!
 //! * [`scan`]: one strict pass that checks a text and reports its top-level members; cheap walks over checked text.
-//! * [`write`]: escapes, number spelling and object layout as Go's encoder writes them (facts §7.3).
+//! * [`mod@write`]: escapes, number spelling and object layout as Go's encoder writes them (facts §7.3).
 
 pub mod scan;
 pub mod write;

@@ -99,57 +99,57 @@ pub enum Expr {
     /// `Plan::aliases[i]`, computed once per row.
     Alias(u16),
     /// `object->key`.
-    Member(Box<Expr>, String),
+    Member(Box<Self>, String),
     /// `list[index]`.
-    Index(Box<Expr>, Box<Expr>),
+    Index(Box<Self>, Box<Self>),
     /// `list[from:to]`, either end open.
-    Slice(Box<Expr>, Option<Box<Expr>>, Option<Box<Expr>>),
+    Slice(Box<Self>, Option<Box<Self>>, Option<Box<Self>>),
     /// A binary operator.
-    Binary(Op, Box<Expr>, Box<Expr>),
+    Binary(Op, Box<Self>, Box<Self>),
     /// `CASE [value] WHEN .. THEN .. ELSE .. END`.
     Case {
         /// The value that each WHEN is compared with; `None`: each WHEN is a condition.
-        value: Option<Box<Expr>>,
+        value: Option<Box<Self>>,
         /// WHEN and THEN.
-        arms: Vec<(Expr, Expr)>,
+        arms: Vec<(Self, Self)>,
         /// ELSE.
-        otherwise: Option<Box<Expr>>,
+        otherwise: Option<Box<Self>>,
     },
     /// `x [NOT] IN (a, b)`.
     In {
         /// Left side.
-        value: Box<Expr>,
+        value: Box<Self>,
         /// The list.
-        list: Vec<Expr>,
+        list: Vec<Self>,
         /// NOT IN.
         not: bool,
     },
     /// `x [NOT] IN list`.
     InList {
         /// Left side.
-        value: Box<Expr>,
+        value: Box<Self>,
         /// An expression that gives a list.
-        list: Box<Expr>,
+        list: Box<Self>,
         /// NOT IN.
         not: bool,
     },
     /// `x [NOT] BETWEEN low AND high`.
     Between {
         /// Left side.
-        value: Box<Expr>,
+        value: Box<Self>,
         /// Lower bound.
-        low: Box<Expr>,
+        low: Box<Self>,
         /// Upper bound.
-        high: Box<Expr>,
+        high: Box<Self>,
         /// NOT BETWEEN.
         not: bool,
     },
     /// `x [NOT] LIKE pattern`.
     Like {
         /// Left side.
-        value: Box<Expr>,
+        value: Box<Self>,
         /// The pattern, when it is no literal.
-        pattern: Option<Box<Expr>>,
+        pattern: Option<Box<Self>>,
         /// The compiled pattern, when it is a literal.
         regex: Option<Regex>,
         /// NOT LIKE.
@@ -162,7 +162,7 @@ pub enum Expr {
         /// True when any nil or empty argument gives nil at once.
         any_nil: bool,
         /// Arguments, at most [`ARG_COUNT`](crate::limits::ARG_COUNT).
-        args: Vec<Expr>,
+        args: Vec<Self>,
         /// Compiled from literal arguments.
         aux: Aux,
     },

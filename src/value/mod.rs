@@ -40,7 +40,7 @@ impl Moment {
     /// The moment `ms` milliseconds after the epoch, in UTC.
     #[must_use]
     pub const fn from_ms(ms: i64) -> Self {
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "rem_euclid keeps it in 0..1000")]
+        #[expect(clippy::cast_possible_truncation, reason = "rem_euclid keeps it in 0..1000")]
         let nanos = (ms.rem_euclid(1000) * 1_000_000) as u32;
         Self { secs: ms.div_euclid(1000), nanos, offset_s: 0 }
     }

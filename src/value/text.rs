@@ -108,7 +108,7 @@ pub fn typed<'a>(value: Value<'a>, scratch: &Scratch<'a>) -> Result<&'a str, Fau
 pub fn civil(t: Moment) -> (i64, u32, u32, u32, u32, u32) {
     let local = t.secs + i64::from(t.offset_s);
     let (year, month, day) = civil_day(local.div_euclid(86_400));
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "rem_euclid keeps it in 0..86400")]
+    #[expect(clippy::cast_possible_truncation, reason = "rem_euclid keeps it in 0..86400")]
     let s = local.rem_euclid(86_400) as u32;
     (year, month, day, s / 3600, s / 60 % 60, s % 60)
 }
@@ -149,7 +149,6 @@ fn offset(out: &mut Out<'_>, offset_s: i32, colon: bool) -> Result<(), Full> {
 }
 
 fn two(out: &mut Out<'_>, n: u32) -> Result<(), Full> {
-    #[expect(clippy::cast_possible_truncation, reason = "below 100")]
     out.bytes(&[b'0' + (n / 10 % 10) as u8, b'0' + (n % 10) as u8])
 }
 
@@ -177,7 +176,6 @@ fn date_time(out: &mut Out<'_>, t: Moment, between: u8) -> Result<(), Full> {
         let mut digits = [b'0'; 9];
         let mut n = t.nanos;
         for d in digits.iter_mut().rev() {
-            #[expect(clippy::cast_possible_truncation, reason = "one digit")]
             {
                 *d = b'0' + (n % 10) as u8;
             }
