@@ -132,7 +132,7 @@ fn bytes<'a>(raw: &'a str, scratch: &Scratch<'a>) -> Eval<'a> {
 }
 
 /// What a text stands for in a bytea column: base64 if it is that, else its own octets.
-pub(super) fn octets<'a>(text: &'a str, scratch: &Scratch<'a>) -> Result<&'a [u8], Fault<'a>> {
+pub(crate) fn octets<'a>(text: &'a str, scratch: &Scratch<'a>) -> Result<&'a [u8], Fault<'a>> {
     let place = scratch.alloc(text.len() / 4 * 3 + 3)?;
     Ok(match base64::decode(text.as_bytes(), place) {
         Ok(len) => &place[..len],
