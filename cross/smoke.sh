@@ -4,8 +4,9 @@
 # Starts the gate (under qemu-user when BINARY is not for this CPU), makes a stream and a rule with curl, pushes over
 # HTTP, finds the row in a file sink, ends it with SIGTERM; then once more from the same state folder, over HTTPS.
 # Needs curl and openssl, and for another CPU qemu-aarch64-static or qemu-arm-static with that libc below /usr.
+# SMOKE_UNDER: words to start a native BINARY with, such as `strace -D -f -o FILE`; they must leave it its process id.
 set -euo pipefail
-[ $# -eq 1 ] || { sed -n '2,6p' "$0" >&2; exit 64; }
+[ $# -eq 1 ] || { sed -n '2,7p' "$0" >&2; exit 64; }
 binary=$(readlink -f "$1")
 scratch=$(mktemp -d)
 gate=
@@ -21,7 +22,7 @@ trap finish EXIT
 fail() { echo "cross/smoke.sh: $*" >&2; exit 1; }
 
 case $(od -An -tu2 -j18 -N2 "$binary" | tr -d ' '):$(uname -m) in # e_machine of the ELF head
-  62:x86_64 | 183:aarch64) run=() ;;
+  62:x86_64 | 183:aarch64) read -r -a run <<< "${SMOKE_UNDER:-}" ;;
   183:*) run=(qemu-aarch64-static -L /usr/aarch64-linux-gnu) ;;
   40:*) run=(qemu-arm-static -L /usr/arm-linux-gnueabihf) ;;
   *) fail "$binary: a program for no CPU that is known here" ;;
