@@ -32,6 +32,7 @@ pub mod json;
 pub mod limits;
 pub mod ring;
 pub mod rule;
+pub mod sink;
 pub mod shell;
 pub mod sql;
 pub mod stats;
