@@ -104,16 +104,11 @@ impl Loader {
                     self.broken_by_variable(&mut root, &var, what);
                 }
             }
-            let sections = self.split(root, push, &mut server);
-            if push && file.is_none() && !sections.iter().any(|s| s.name == "default") {
-                let mut props = Props::default();
-                props.set("method", Value::String("POST".into()), Origin::Default);
-                let mut all = vec![Section { name: "default".into(), props, broken: None }];
-                all.extend(sections);
-                self.config.conf_keys.put_file(kind, all);
-            } else {
-                self.config.conf_keys.put_file(kind, sections);
+            let mut sections = self.split(root, push, &mut server);
+            if push && file.is_none() {
+                default_of(&mut sections).props.set_if_absent("method", Value::String("POST".into()));
             }
+            self.config.conf_keys.put_file(kind, sections);
         }
         server
     }
@@ -215,11 +210,7 @@ impl Loader {
     fn bare_property(&mut self, entry: Entry, sections: &mut Vec<Section>) {
         let value = entry.node.to_json();
         let text = format!("{}: {} stands outside a section and is taken as one of default", entry.at, entry.key);
-        let index = sections.iter().position(|s| s.name.eq_ignore_ascii_case("default")).unwrap_or_else(|| {
-            sections.insert(0, Section { name: "default".into(), props: Props::default(), broken: None });
-            0
-        });
-        let default = &mut sections[index];
+        let default = default_of(sections);
         if let Some(prop) = default.props.get(&entry.key) {
             let text = format!("{}: {} stands outside a section and gives way to {}", entry.at, entry.key, prop.origin);
             return self.warn(text);
@@ -414,6 +405,15 @@ impl Loader {
             self.config.notes.push(Note { level: log::Level::Info, text });
         }
     }
+}
+
+/// The section `default`, made as the first one if absent.
+fn default_of(sections: &mut Vec<Section>) -> &mut Section {
+    let index = sections.iter().position(|s| s.name.eq_ignore_ascii_case("default")).unwrap_or_else(|| {
+        sections.insert(0, Section { name: "default".into(), props: Props::default(), broken: None });
+        0
+    });
+    &mut sections[index]
 }
 
 /// Whether a top-level key of `sources/httppush.yaml` is about the data server.

@@ -53,6 +53,13 @@ impl Props {
         }
     }
 
+    /// Sets a property to the program's own default unless it is there.
+    pub(super) fn set_if_absent(&mut self, name: &str, value: Value) {
+        if self.get(name).is_none() {
+            self.set(name, value, Origin::Default);
+        }
+    }
+
     /// Lays a JSON object over these properties, key by key: a REST-made conf key, or the stream option EXTRA.
     pub fn lay(&mut self, layer: &Map<String, Value>, origin: &Origin) {
         let mut own = Self::default();

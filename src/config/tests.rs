@@ -362,6 +362,9 @@ fn conf_keys_lie_over_default() {
     assert_eq!((props.missing.as_deref(), props.text("endpoint")), (Some("nowhere"), Ok(Some("/d".into()))));
     assert_eq!(config.conf_key("httppush", "empty").map(|p| p.missing), Ok(None));
     assert_eq!(config.conf_key("memory", "").map(|p| p.iter().count()), Ok(0));
+    // A variable for `default` does not take its method away.
+    let config = Config::load(&Input { env: &vars(&[("HTTPPUSH__DEFAULT__ENDPOINT", "/e")]), ..Input::default() }).expect("loads");
+    assert_eq!(Value::Object(config.conf_keys_json("httppush")), json!({"default": {"endpoint": "/e", "method": "POST"}}));
     // Without any `default` section the method still has its default.
     assert_eq!(method(&good("", Some("a: {endpoint: /x}"), &[]), "a"), "POST");
 }

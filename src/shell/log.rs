@@ -460,4 +460,57 @@ mod tests {
         drop(reader);
         assert!(!write_all(writer.as_fd(), b"x\n"));
     }
+
+    /// What the tests below run as a process of its own, with the standard error they choose.
+    #[test]
+    fn as_a_child() {
+        match std::env::var("LOG_TEST_CHILD").as_deref() {
+            Ok("few") => {
+                start(LevelFilter::Info, true).expect("starts");
+                log::info!("first \"line\"\nforged");
+                log::debug!("not shown");
+                log::error!("{}", 2);
+                assert!(flush(Duration::from_secs(60)));
+                assert_eq!(lost_total(), 0);
+            }
+            Ok("many") => {
+                start(LevelFilter::Info, true).expect("starts");
+                while lost_total() == 0 {
+                    log::warn!("{}", "x".repeat(1000));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn child(mode: &str) -> std::process::Command {
+        let mut command = std::process::Command::new(std::env::current_exe().expect("our own path"));
+        command.args(["--exact", "shell::log::tests::as_a_child", "--nocapture"]).env("LOG_TEST_CHILD", mode).env_remove("JOURNAL_STREAM");
+        command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::piped());
+        command
+    }
+
+    #[test]
+    fn lines_reach_stderr_as_ekuiper_writes_them() {
+        let out = child("few").output().expect("runs");
+        let text = String::from_utf8(out.stderr).expect("text");
+        let lines: Vec<_> = text.lines().filter_map(|l| l.split_once("Z\" ").map(|(_, rest)| rest)).collect();
+        assert_eq!(lines, ["level=info msg=\"first \\\"line\\\"\\nforged\"", "level=error msg=\"2\""], "{text}");
+        assert!(out.status.success());
+    }
+
+    #[test]
+    fn a_closed_stderr_costs_lines_only() {
+        let mut child = child("many").spawn().expect("runs");
+        drop(child.stderr.take());
+        assert!(child.wait().expect("ends").success());
+    }
+
+    #[test]
+    fn a_blocked_stderr_costs_lines_only() {
+        let mut child = child("many").spawn().expect("runs");
+        let unread = child.stderr.take();
+        assert!(child.wait().expect("ends").success());
+        drop(unread);
+    }
 }
