@@ -38,6 +38,8 @@ pub enum Refused {
 /// What a record is made of. See [`Ring::push`].
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Parts<'p> {
+    /// Sequence number, larger than any before it in this ring; 0: the ring counts by itself.
+    pub seq: u64,
     /// The owner's flags.
     pub flags: u16,
     /// Arrival, or whatever time the owner keeps, in milliseconds.
@@ -160,22 +162,46 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Ring<B> {
         self.readers.iter().flatten().count()
     }
 
+    /// Whether [`Ring::push`] would take the record. Changes nothing.
+    ///
+    /// # Errors
+    /// As [`Ring::push`].
+    pub fn admits(&self, parts: &Parts<'_>) -> Result<(), Refused> {
+        let total = total_of(parts);
+        let capacity = self.capacity();
+        if total > capacity {
+            return Err(Refused::TooLarge);
+        }
+        if self.reader_count() == 0 || self.overflow == Overflow::DropOldest {
+            return Ok(());
+        }
+        let room = self.used() + self.padding_for(total) + total <= capacity;
+        if room && self.records_max.is_none_or(|max| self.records < max) { Ok(()) } else { Err(Refused::Full { holder: self.holder() }) }
+    }
+
+    /// Bytes left unused at the end of the buffer when a record of `total` bytes comes next.
+    fn padding_for(&self, total: usize) -> usize {
+        let left = self.capacity() - self.place(self.head);
+        if left < total { left } else { 0 }
+    }
+
     /// Appends a record; gives its sequence number.
     ///
     /// # Errors
     /// [`Refused::Full`] by [`Overflow::Reject`] without room, [`Refused::TooLarge`] for what never fits. Nothing changed then.
     pub fn push(&mut self, parts: &Parts<'_>) -> Result<u64, Refused> {
-        let total = (HEADER + parts.meta.len() + parts.index.len() + parts.body.len()).next_multiple_of(ALIGN);
+        let total = total_of(parts);
         let capacity = self.capacity();
         if total > capacity {
             return Err(Refused::TooLarge);
         }
+        let seq = if parts.seq > self.seq { parts.seq } else { self.seq + 1 };
         if self.reader_count() == 0 {
-            self.seq += 1;
-            return Ok(self.seq);
+            self.seq = seq;
+            return Ok(seq);
         }
         let at = self.place(self.head);
-        let padding = if capacity - at < total { capacity - at } else { 0 };
+        let padding = self.padding_for(total);
         while self.used() + padding + total > capacity || self.records_max.is_some_and(|max| self.records >= max) {
             match self.overflow {
                 Overflow::Reject => return Err(Refused::Full { holder: self.holder() }),
@@ -191,7 +217,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Ring<B> {
             self.write(at, &PADDING.to_le_bytes());
             self.head += padding as u64;
         }
-        self.seq += 1;
+        self.seq = seq;
         let at = self.place(self.head);
         let mut header = [0; HEADER];
         header[0..4].copy_from_slice(&length(total));
@@ -221,6 +247,16 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Ring<B> {
     /// The oldest record that `reader` is not done with, whether read or not.
     pub fn peek_undone(&self, reader: ReaderId) -> Option<Record<'_>> {
         self.record_at(self.reader(reader)?.done, 0)
+    }
+
+    /// All records that `reader` is not done with, oldest first.
+    pub fn undone(&self, reader: ReaderId) -> impl Iterator<Item = Record<'_>> {
+        let mut at = self.reader(reader).map_or(self.head, |r| r.done);
+        core::iter::from_fn(move || {
+            let record = self.record_at(at, 0)?;
+            at = self.next_of(at)?;
+            Some(record)
+        })
     }
 
     /// Remembers where within its current record the reader stands.
@@ -387,6 +423,11 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Ring<B> {
     }
 }
 
+/// Bytes of a record in the ring.
+const fn total_of(parts: &Parts<'_>) -> usize {
+    (HEADER + parts.meta.len() + parts.index.len() + parts.body.len()).next_multiple_of(ALIGN)
+}
+
 fn length(n: usize) -> [u8; 4] {
     u32::try_from(n).expect("a record fits its ring, and a ring is below 4 GiB").to_le_bytes()
 }
@@ -414,7 +455,7 @@ mod tests {
     #[test]
     fn keeps_parts_apart_and_in_order() {
         let (mut ring, r) = ring(256, Overflow::Reject);
-        ring.push(&Parts { flags: 3, time_ms: -5, meta: b"m", index: b"ix", body: b"body" }).expect("room");
+        ring.push(&Parts { flags: 3, time_ms: -5, meta: b"m", index: b"ix", body: b"body", ..Parts::default() }).expect("room");
         ring.push(&body("two")).expect("room");
         let record = ring.peek(r).expect("one");
         assert_eq!((record.seq, record.flags, record.time_ms), (1, 3, -5));

@@ -146,7 +146,7 @@ impl Outbox {
     pub(super) fn push(&mut self, meta: &[u8], body: &[u8], error: bool, now: Now) -> bool {
         let lost_before = self.ring.lost(self.reader);
         let held_before = self.flying_is_held();
-        let parts = Parts { flags: if error { ERROR } else { 0 }, time_ms: now.wall.0, meta, index: &[], body };
+        let parts = Parts { flags: if error { ERROR } else { 0 }, time_ms: now.wall.0, meta, body, ..Parts::default() };
         match self.ring.push(&parts) {
             Ok(_) => {
                 let mut lost = self.ring.lost(self.reader) - lost_before;

@@ -20,8 +20,9 @@ use crate::limits::JSON_DEPTH;
 
 const LIST: u8 = 9;
 const OBJECT: u8 = 10;
-/// Tag, bytes, count.
-const HEADER: usize = 9;
+/// Tag, bytes, count: the first element of a list stands behind them.
+pub const LIST_HEADER: usize = 9;
+const HEADER: usize = LIST_HEADER;
 
 /// A packed list or object: a whole encoding, beginning with its tag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,0 +1,701 @@
+//! The whole order of one reading, spelled out once: head → body → ring → rule → sink.
+//!
+//! ```text
+//! head(): route, method, announced length, coding, type          → a ticket, or a refusal before the body is read
+//! body(): well-formed for the format, facts, room in every queue → 200 `ok`, 400 with the byte, 503 with Retry-After
+//! step(): one slice of each rule in turn                         → messages in the outboxes of sinks
+//! next_out(), done(): what a sink should send, and what became of it
+//! ```
+//!
+//! Sans-IO: the socket shell, the tests and the seeded simulation drive this same type. Allocates when rules start and stop, never
+//! per reading.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::encode::Format;
+use crate::gate::body::{FLAG_ROWS, Index};
+use crate::gate::meta;
+use crate::gate::route::Endpoint;
+use crate::limits::{Limits, TARGET_BYTES};
+use crate::ring::{Parts, Refused, Ring};
+use crate::rule::run::{FeedId, Feeds, Lent, Rule, RuleUnit, Slice};
+use crate::sink::{Kind, Outcome, Payload, SinkScratch, SinkUnit, Target};
+use crate::source::resolve::topic_matches;
+use crate::source::{Feed, PushFeed, StreamSpec};
+use crate::time::{Instant, Now};
+use crate::value::Value;
+use crate::value::packed::Encoder;
+use crate::wire::{Answer, Framing, Gate, Head, Method, Methods, Peer, Reply, Verdict};
+
+/// Why a rule cannot start. Always code 2201 of facts §5.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StartFault(pub String);
+
+/// What the engine wants from whoever drives it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// Call [`Engine::step`] again at once.
+    More,
+    /// Nothing to do until a reading comes, a sink reports, or this moment.
+    Idle(Option<Instant>),
+}
+
+/// A sink of a running rule. Never used again for another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct SinkId {
+    rule: u64,
+    action: u16,
+}
+
+/// What the gate remembers between head and body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ticket {
+    route: u64,
+}
+
+/// Why requests were not taken, for the whole port.
+#[derive(Debug, Clone, Default)]
+pub struct PortStats {
+    /// Readings taken.
+    pub accepted_total: u64,
+    /// 404.
+    pub no_route_total: u64,
+    /// 405.
+    pub wrong_method_total: u64,
+    /// 413.
+    pub too_large_total: u64,
+    /// 415, content coding.
+    pub coding_total: u64,
+    /// 415, content type under `contentType: strict`.
+    pub wrong_type_total: u64,
+    /// 400, the body.
+    pub malformed_total: u64,
+    /// 503, a queue.
+    pub queue_full_total: u64,
+}
+
+/// One open stream.
+#[derive(Debug)]
+struct Open {
+    spec: Arc<StreamSpec>,
+    ring: Ring<Box<[u8]>>,
+    /// Readings that found no room.
+    refused_total: u64,
+    accepted_total: u64,
+    /// Bytes that rules were done with, for Retry-After.
+    drained: Drain,
+    /// True if a rule wants `meta()`.
+    wants_meta: bool,
+}
+
+/// How fast a queue drained lately.
+#[derive(Debug, Clone, Copy, Default)]
+struct Drain {
+    since: Instant,
+    bytes: u64,
+    rate: u64,
+}
+
+/// One endpoint and the streams behind it.
+#[derive(Debug)]
+struct Route {
+    stamp: u64,
+    endpoint: Endpoint,
+    strict_type: bool,
+    format: Format,
+    feeds: Vec<FeedId>,
+}
+
+#[derive(Debug)]
+struct Running {
+    stamp: u64,
+    rule: Rule,
+    stalled: bool,
+}
+
+/// See the module text.
+#[derive(Debug)]
+pub struct Engine {
+    limits: Limits,
+    feeds: FeedTable,
+    routes: Vec<Route>,
+    rules: BTreeMap<String, Running>,
+    /// Ids in the order of turns.
+    turns: Vec<String>,
+    turn: usize,
+    scratch: Box<[u8]>,
+    rows: Box<[u8]>,
+    meta: Box<[u8]>,
+    index: Box<Index>,
+    sink_scratch: SinkScratch,
+    port: PortStats,
+    seq: u64,
+    stamps: u64,
+    seed: u64,
+}
+
+#[derive(Debug)]
+struct FeedTable {
+    open: Vec<Option<Open>>,
+}
+
+impl Feeds for FeedTable {
+    fn ring(&mut self, feed: FeedId) -> &mut Ring<Box<[u8]>> {
+        &mut self.open[usize::from(feed.0)].as_mut().expect("a rule's feed is open while the rule runs").ring
+    }
+}
+
+impl Engine {
+    /// An engine without rules. `seed`: of `rand()` and jitter.
+    #[must_use]
+    pub fn new(limits: Limits, seed: u64) -> Self {
+        let zeroed = |bytes: usize| vec![0_u8; bytes].into_boxed_slice();
+        Self {
+            feeds: FeedTable { open: Vec::new() },
+            routes: Vec::new(),
+            rules: BTreeMap::new(),
+            turns: Vec::new(),
+            turn: 0,
+            scratch: zeroed(limits.scratch_bytes),
+            rows: zeroed(limits.payload_bytes),
+            meta: zeroed(2 * crate::limits::HEAD_BYTES + 4096),
+            index: Box::new(Index::new()),
+            sink_scratch: SinkScratch::new(&limits),
+            port: PortStats::default(),
+            seq: 0,
+            stamps: 0,
+            seed,
+            limits,
+        }
+    }
+
+    /// Capacities in force.
+    #[must_use]
+    pub const fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    // ---------------------------------------------------------------- definitions
+
+    /// Starts a rule. A run of the same id is replaced: the new one stands before the old one stops.
+    ///
+    /// # Errors
+    /// [`StartFault`] when a queue or reader cannot be had, or streams that share an endpoint do not agree; nothing changed then.
+    pub fn start(&mut self, unit: RuleUnit, now: Now) -> Result<(), StartFault> {
+        let id = unit.id.clone();
+        if !self.rules.contains_key(&id) && self.rules.len() >= self.limits.rule_count {
+            return Err(StartFault(format!("{} rules run already: raise limits.ruleCount", self.rules.len())));
+        }
+        self.agree(&unit)?;
+        let mut readers = Vec::new();
+        for spec in &unit.sources {
+            match self.attach(spec, unit.plan.meta) {
+                Ok(reader) => readers.push(reader),
+                Err(fault) => {
+                    for reader in readers {
+                        self.detach(reader);
+                    }
+                    self.rebuild_routes();
+                    return Err(fault);
+                }
+            }
+        }
+        self.stamps += 1;
+        self.seed = self.seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let mut rule = Rule::new(unit, &readers, self.seed);
+        rule.connected(now);
+        let old = self.rules.insert(id.clone(), Running { stamp: self.stamps, rule, stalled: false });
+        match old {
+            Some(old) => {
+                self.release(old.rule);
+            }
+            None => self.turns.push(id),
+        }
+        self.rebuild_routes();
+        Ok(())
+    }
+
+    /// Stops a rule; without a run nothing happens. Gives its last unit back, so that its metrics stay visible and what waits in
+    /// its outboxes can be drained or counted.
+    pub fn stop(&mut self, id: &str) -> Option<RuleUnit> {
+        let old = self.rules.remove(id)?;
+        self.turns.retain(|t| t != id);
+        self.turn = 0;
+        let unit = self.release(old.rule);
+        self.rebuild_routes();
+        Some(unit)
+    }
+
+    /// A running rule.
+    #[must_use]
+    pub fn rule(&self, id: &str) -> Option<&Rule> {
+        self.rules.get(id).map(|r| &r.rule)
+    }
+
+    /// Readings that wait in front of a rule's sources, for `buffer_length`.
+    #[must_use]
+    pub fn waiting(&self, id: &str, source: usize) -> usize {
+        let Some((feed, reader)) = self.rules.get(id).and_then(|r| r.rule.readers().nth(source)) else { return 0 };
+        self.feeds.open.get(usize::from(feed.0)).and_then(Option::as_ref).map_or(0, |open| open.ring.waiting(reader))
+    }
+
+    /// Whether any rule needs the data port.
+    #[must_use]
+    pub fn needs_data_port(&self) -> bool {
+        !self.routes.is_empty()
+    }
+
+    /// Counters of the port.
+    #[must_use]
+    pub const fn port(&self) -> &PortStats {
+        &self.port
+    }
+
+    /// Streams now open: name, readings taken and refused, readings and bytes held.
+    pub fn streams(&self) -> impl Iterator<Item = (&str, u64, u64, usize, usize)> {
+        self.feeds.open.iter().flatten().map(|o| (o.spec.name.as_str(), o.accepted_total, o.refused_total, o.ring.len(), o.ring.used()))
+    }
+
+    /// Ids of running rules.
+    pub fn rule_ids(&self) -> impl Iterator<Item = &str> {
+        self.rules.keys().map(String::as_str)
+    }
+
+    /// Streams behind one endpoint must want the same of requests, else a sender could not please both.
+    fn agree(&self, unit: &RuleUnit) -> Result<(), StartFault> {
+        for spec in &unit.sources {
+            let Feed::Push(push) = &spec.feed else { continue };
+            let others = self.feeds.open.iter().flatten().map(|o| &o.spec).chain(&unit.sources);
+            for other in others {
+                let Feed::Push(theirs) = &other.feed else { continue };
+                if push.endpoint.method != theirs.endpoint.method || !push.endpoint.template.same_endpoint(&theirs.endpoint.template) {
+                    continue;
+                }
+                let differ = if push.strict_type != theirs.strict_type {
+                    "contentType"
+                } else if spec.shape.format != other.shape.format {
+                    "FORMAT"
+                } else {
+                    continue;
+                };
+                // The same stream in an older version leaves with its last rule.
+                if other.name != spec.name {
+                    return Err(StartFault(format!(
+                        "streams {} and {} share the endpoint {} {} but differ in {differ}",
+                        other.name,
+                        spec.name,
+                        push.endpoint.method.as_str(),
+                        push.endpoint.template.text()
+                    )));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn attach(&mut self, spec: &Arc<StreamSpec>, wants_meta: bool) -> Result<(FeedId, crate::ring::ReaderId), StartFault> {
+        let found = self.feeds.open.iter().position(|o| o.as_ref().is_some_and(|o| *o.spec == **spec));
+        let index = match found {
+            Some(index) => index,
+            None => {
+                let free = self.feeds.open.iter().position(Option::is_none).unwrap_or(self.feeds.open.len());
+                if free >= self.limits.stream_count {
+                    return Err(StartFault(format!(
+                        "stream {}: {free} stream queues are open already: raise limits.streamCount",
+                        spec.name
+                    )));
+                }
+                let buf = vec![0; self.limits.queue_bytes].into_boxed_slice();
+                let open = Open {
+                    spec: Arc::clone(spec),
+                    ring: Ring::new(buf, self.limits.rule_count, spec.overflow, spec.records_max),
+                    refused_total: 0,
+                    accepted_total: 0,
+                    drained: Drain::default(),
+                    wants_meta: false,
+                };
+                if free == self.feeds.open.len() {
+                    self.feeds.open.push(Some(open));
+                } else {
+                    self.feeds.open[free] = Some(open);
+                }
+                free
+            }
+        };
+        let open = self.feeds.open[index].as_mut().expect("just found or made");
+        open.wants_meta |= wants_meta;
+        let reader = open
+            .ring
+            .add_reader()
+            .ok_or_else(|| StartFault(format!("stream {}: its queue has as many readers as limits.ruleCount allows", spec.name)))?;
+        Ok((FeedId(u16::try_from(index).unwrap_or(u16::MAX)), reader))
+    }
+
+    fn detach(&mut self, (feed, reader): (FeedId, crate::ring::ReaderId)) {
+        let slot = &mut self.feeds.open[usize::from(feed.0)];
+        if let Some(open) = slot {
+            open.ring.remove_reader(reader);
+            if open.ring.reader_count() == 0 {
+                *slot = None;
+            }
+        }
+    }
+
+    fn release(&mut self, rule: Rule) -> RuleUnit {
+        let readers: Vec<_> = rule.readers().collect();
+        for reader in readers {
+            self.detach(reader);
+        }
+        rule.unit
+    }
+
+    /// Routes of the open streams. A route that stays keeps its stamp, so that requests in flight still fit.
+    fn rebuild_routes(&mut self) {
+        let old = core::mem::take(&mut self.routes);
+        for (i, open) in self.feeds.open.iter().enumerate() {
+            let Some(open) = open else { continue };
+            let Feed::Push(push) = &open.spec.feed else { continue };
+            let PushFeed { endpoint, strict_type, .. } = &**push;
+            let same = |r: &Route| r.endpoint.method == endpoint.method && r.endpoint.template.same_endpoint(&endpoint.template);
+            let feed = FeedId(u16::try_from(i).unwrap_or(u16::MAX));
+            if let Some(route) = self.routes.iter_mut().find(|r| same(r)) {
+                route.feeds.push(feed);
+                continue;
+            }
+            let stamp = old.iter().find(|r| same(r)).map_or_else(
+                || {
+                    self.stamps += 1;
+                    self.stamps
+                },
+                |r| r.stamp,
+            );
+            self.routes.push(Route {
+                stamp,
+                endpoint: endpoint.clone(),
+                strict_type: *strict_type,
+                format: open.spec.shape.format,
+                feeds: vec![feed],
+            });
+        }
+    }
+
+    // ---------------------------------------------------------------- requests
+
+    /// The route that a decoded path and method mean; else the methods that the path takes.
+    fn route(&self, method: Method, path: &str) -> Result<&Route, Methods> {
+        let mut best: Option<&Route> = None;
+        let mut allowed = Methods::default();
+        for route in &self.routes {
+            if !route.endpoint.template.matches(path) {
+                continue;
+            }
+            allowed = allowed.with(route.endpoint.method);
+            if route.endpoint.method == method && best.is_none_or(|b| route.endpoint.template.preference(&b.endpoint.template).is_lt()) {
+                best = Some(route);
+            }
+        }
+        best.ok_or(allowed)
+    }
+
+    fn judge(&mut self, head: &Head<'_>) -> Result<Ticket, Reply> {
+        let mut buf = [0; TARGET_BYTES];
+        let path = head.path(&mut buf);
+        let (stamp, strict_type, format) = match self.route(head.method(), path) {
+            Ok(route) => (route.stamp, route.strict_type, route.format),
+            Err(allowed) if allowed == Methods::default() => {
+                self.port.no_route_total += 1;
+                return Err(Reply::error(404, "no running rule reads this path"));
+            }
+            Err(allowed) if head.method() == Method::Options => {
+                return Err(Reply::empty(204).allow(allowed.with(Method::Options)));
+            }
+            Err(allowed) => {
+                self.port.wrong_method_total += 1;
+                return Err(Reply::error(405, "the path takes another method").allow(allowed));
+            }
+        };
+        if let Framing::Length(length) = head.framing()
+            && usize::try_from(length).map_or(true, |n| n > self.limits.body_bytes)
+        {
+            self.port.too_large_total += 1;
+            return Err(too_large(self.limits.body_bytes));
+        }
+        if let Some(coding) = head.field("content-encoding")
+            && !coding.eq_ignore_ascii_case(b"identity")
+        {
+            self.port.coding_total += 1;
+            return Err(Reply::error(415, "content codings are not supported: send the body as it is"));
+        }
+        if strict_type && !type_fits(head.field("content-type"), format) {
+            self.port.wrong_type_total += 1;
+            return Err(Reply::error(415, "the content type does not fit the stream's format"));
+        }
+        Ok(Ticket { route: stamp })
+    }
+
+    fn admit(&mut self, ticket: Ticket, head: &Head<'_>, peer: &Peer, body: &[u8], now: Now) -> Reply {
+        let Some(at) = self.routes.iter().position(|r| r.stamp == ticket.route) else {
+            self.port.no_route_total += 1;
+            return Reply::error(404, "no running rule reads this path");
+        };
+        let format = self.routes[at].format;
+        let checked = match self.index.check(format, body) {
+            Ok(checked) => checked,
+            Err(error) => {
+                self.port.malformed_total += 1;
+                return Reply::error_fmt(400, format_args!("{error}"));
+            }
+        };
+        self.seq += 1;
+        // Room in every queue first: both streams of an endpoint get the reading, or the sender gets a refusal.
+        let mut meta_len = 0;
+        let wants_meta = self.routes[at].feeds.iter().any(|f| self.feeds.open[usize::from(f.0)].as_ref().is_some_and(|o| o.wants_meta));
+        if wants_meta {
+            match self.facts(at, head, peer, now) {
+                Ok(len) => meta_len = len,
+                Err(reply) => return reply,
+            }
+        }
+        let parts = Parts {
+            seq: self.seq,
+            flags: checked.flags,
+            time_ms: now.wall.0,
+            meta: self.meta.get(..meta_len).unwrap_or(&[]),
+            index: self.index.bytes(checked),
+            body,
+        };
+        for i in 0..self.routes[at].feeds.len() {
+            let feed = self.routes[at].feeds[i];
+            let Some(open) = self.feeds.open[usize::from(feed.0)].as_mut() else { continue };
+            if let Err(refused) = open.ring.admits(&parts) {
+                open.refused_total += 1;
+                self.port.queue_full_total += 1;
+                return self.full(feed, refused, now);
+            }
+        }
+        for feed in &self.routes[at].feeds {
+            let Some(open) = self.feeds.open[usize::from(feed.0)].as_mut() else { continue };
+            if open.ring.push(&parts).is_ok() {
+                open.accepted_total += 1;
+            }
+        }
+        self.port.accepted_total += 1;
+        Reply::text(200, "ok")
+    }
+
+    fn facts(&mut self, route: usize, head: &Head<'_>, peer: &Peer, now: Now) -> Result<usize, Reply> {
+        let route = &self.routes[route];
+        let mut buf = [0; TARGET_BYTES];
+        let path = head.path(&mut buf);
+        let mut out = Encoder::new(&mut self.meta);
+        let headers = route.feeds.iter().find_map(|f| match &self.feeds.open[usize::from(f.0)].as_ref()?.spec.feed {
+            Feed::Push(push) => Some(push.meta_headers.as_slice()),
+            Feed::Memory(_) => None,
+        });
+        let facts = meta::Facts { head, path, peer, arrived: now.wall, seq: self.seq, clock: "synced" };
+        match meta::write(&mut out, &facts, &route.endpoint.template, headers.unwrap_or(&[])) {
+            Ok(()) => Ok(out.len()),
+            Err(_) => Err(Reply::error(431, "the header fields are more than meta() can keep")),
+        }
+    }
+
+    /// The 503 that names who holds the queue, and for how long to stay away.
+    fn full(&self, feed: FeedId, refused: Refused, now: Now) -> Reply {
+        let Some(open) = self.feeds.open[usize::from(feed.0)].as_ref() else { return Reply::error(503, "queue full") };
+        let name = &open.spec.name;
+        match refused {
+            Refused::TooLarge => {
+                Reply::error_fmt(413, format_args!("stream {name}: the reading is larger than its queue: raise limits.queueBytes"))
+            }
+            Refused::Full { holder } => {
+                let rule = self.rules.values().find(|r| r.rule.readers().any(|(f, r)| f == feed && r == holder));
+                let seconds = open.drained.retry_after(open.ring.used(), now.mono, self.seq);
+                let reply = match rule {
+                    None => Reply::error_fmt(503, format_args!("stream {name}: queue full")),
+                    Some(running) => {
+                        let id = &running.rule.unit.id;
+                        match running.rule.unit.sinks.iter().find_map(|s| s.down().map(|d| (s.kind(), d))) {
+                            Some((kind, (since, reason))) if running.rule.is_blocked() => {
+                                let minute = since.0.div_euclid(60_000);
+                                let (hour, minute) = (minute.div_euclid(60).rem_euclid(24), minute.rem_euclid(60));
+                                Reply::error_fmt(
+                                    503,
+                                    format_args!(
+                                        "stream {name}: queue full, held by rule {id} (sink {}: {reason} since {hour:02}:{minute:02} UTC)",
+                                        kind.name()
+                                    ),
+                                )
+                            }
+                            _ => Reply::error_fmt(503, format_args!("stream {name}: queue full, held by rule {id}")),
+                        }
+                    }
+                };
+                reply.retry_after(seconds)
+            }
+        }
+    }
+
+    // ---------------------------------------------------------------- rules and sinks
+
+    /// Runs one slice of the next rule whose turn it is.
+    pub fn step(&mut self, now: Now) -> Progress {
+        let mut until: Option<Instant> = None;
+        let count = self.turns.len();
+        for _ in 0..count {
+            self.turn = (self.turn + 1) % count.max(1);
+            let Some(running) = self.turns.get(self.turn).and_then(|id| self.rules.get_mut(id)) else { continue };
+            let mut lent = Lent { scratch: &mut self.scratch, rows: &mut self.rows, sinks: &mut self.sink_scratch, now };
+            let slice = running.rule.slice(&mut self.feeds, &mut lent);
+            running.rule.tick(&mut lent);
+            running.stalled = slice == Slice::Blocked;
+            let moved = self.route_memory(now);
+            if slice == Slice::More || moved {
+                return Progress::More;
+            }
+            let rule_until = self.turns.get(self.turn).and_then(|id| self.rules.get(id)).and_then(|r| r.rule.until());
+            for at in [rule_until, if let Slice::Idle(at) = slice { at } else { None }].into_iter().flatten() {
+                until = Some(until.map_or(at, |u| u.min(at)));
+            }
+        }
+        for open in self.feeds.open.iter_mut().flatten() {
+            open.drained.note(open.accepted_total, open.ring.used(), now.mono);
+        }
+        Progress::Idle(until)
+    }
+
+    /// Moves what memory sinks gave to the streams that read their topic. True if anything moved.
+    fn route_memory(&mut self, now: Now) -> bool {
+        let Some(id) = self.turns.get(self.turn) else { return false };
+        let Some(running) = self.rules.get_mut(id) else { return false };
+        let mut moved = false;
+        for sink in &mut running.rule.unit.sinks {
+            if !matches!(sink.kind(), Kind::Memory | Kind::Nop) {
+                continue;
+            }
+            while let Some(payload) = sink.next_out(now) {
+                let topic = match payload.target {
+                    Target::Memory { topic } => topic,
+                    Target::Nop { log: false } => {
+                        sink.done(Outcome::Delivered, now);
+                        continue;
+                    }
+                    _ => break,
+                };
+                self.seq += 1;
+                let mut out = Encoder::new(&mut self.meta);
+                // The topic is at most a head's length, and so much fits.
+                let facts = out.begin_object().and_then(|()| out.entry("topic", Value::Str(topic))).and_then(|()| out.end());
+                let meta_len = facts.map_or(0, |()| out.len());
+                let meta = self.meta.get(..meta_len).unwrap_or(&[]);
+                let parts = Parts { seq: self.seq, flags: FLAG_ROWS, time_ms: now.wall.0, meta, index: &[], body: payload.body };
+                for open in self.feeds.open.iter_mut().flatten() {
+                    if let Feed::Memory(filter) = &open.spec.feed
+                        && topic_matches(filter, topic)
+                    {
+                        match open.ring.push(&parts) {
+                            Ok(_) => open.accepted_total += 1,
+                            Err(_) => open.refused_total += 1,
+                        }
+                    }
+                }
+                moved = true;
+                sink.done(Outcome::Delivered, now);
+            }
+        }
+        moved
+    }
+
+    /// All sinks that leave the process: their ids.
+    pub fn sinks(&self) -> impl Iterator<Item = (SinkId, &SinkUnit)> {
+        self.rules.values().flat_map(|r| {
+            r.rule
+                .unit
+                .sinks
+                .iter()
+                .enumerate()
+                .map(move |(i, sink)| (SinkId { rule: r.stamp, action: u16::try_from(i).unwrap_or(u16::MAX) }, sink))
+        })
+    }
+
+    /// A sink; `None` once its rule has stopped.
+    pub fn sink(&mut self, id: SinkId) -> Option<&mut SinkUnit> {
+        self.rules.values_mut().find(|r| r.stamp == id.rule)?.rule.unit.sinks.get_mut(usize::from(id.action))
+    }
+
+    /// What a sink should send now; it stays until [`Engine::done`].
+    pub fn next_out(&mut self, id: SinkId, now: Now) -> Option<Payload<'_>> {
+        self.sink(id)?.next_out(now)
+    }
+
+    /// What became of a payload.
+    pub fn done(&mut self, id: SinkId, outcome: Outcome<'_>, now: Now) {
+        if let Some(sink) = self.sink(id) {
+            sink.done(outcome, now);
+        }
+    }
+
+    /// Readings accepted that no sink has delivered: per running rule, those in queues and payloads in outboxes.
+    pub fn undelivered(&self) -> impl Iterator<Item = (&str, usize, usize)> {
+        self.rules.iter().map(|(id, r)| {
+            let queued = (0..r.rule.unit.sources.len()).map(|i| self.waiting(id, i)).sum();
+            (id.as_str(), queued, r.rule.unit.sinks.iter().map(SinkUnit::waiting).sum())
+        })
+    }
+}
+
+impl Gate for Engine {
+    type Ticket = (Ticket, Peer);
+
+    fn head(&mut self, head: &Head<'_>, peer: &Peer, _now: Now) -> Verdict<Self::Ticket> {
+        match self.judge(head) {
+            Ok(ticket) => Verdict::Take((ticket, *peer)),
+            Err(reply) => Verdict::Refuse(reply),
+        }
+    }
+
+    fn body(&mut self, (ticket, peer): Self::Ticket, head: &Head<'_>, body: &[u8], now: Now) -> Answer {
+        Answer::Now(self.admit(ticket, head, &peer, body, now))
+    }
+}
+
+/// The 413 of this gate.
+fn too_large(bytes: usize) -> Reply {
+    Reply::error_fmt(413, format_args!("the body is larger than {bytes} bytes: the limit is limits.bodyBytes"))
+}
+
+/// `contentType: strict`.
+fn type_fits(field: Option<&[u8]>, format: Format) -> bool {
+    let Some(field) = field else { return false };
+    let essence = field.split(|b| *b == b';').next().unwrap_or(&[]).trim_ascii();
+    match format {
+        Format::Json => essence.eq_ignore_ascii_case(b"application/json") || essence.to_ascii_lowercase().ends_with(b"+json"),
+        Format::Urlencoded => essence.eq_ignore_ascii_case(b"application/x-www-form-urlencoded"),
+        Format::Delimited => essence.len() > 5 && essence[..5].eq_ignore_ascii_case(b"text/"),
+        Format::Binary => essence.eq_ignore_ascii_case(b"application/octet-stream"),
+    }
+}
+
+impl Drain {
+    /// Looks at the queue now and then: what came in and is not there any more was drained.
+    fn note(&mut self, accepted: u64, used: usize, now: Instant) {
+        let elapsed = now.since(self.since).as_secs();
+        if elapsed >= 10 {
+            self.rate = self.bytes / elapsed;
+            self.bytes = 0;
+            self.since = now;
+        }
+        let _ = (accepted, used);
+    }
+
+    /// Seconds until a full queue should have room: bytes ahead by the drain rate of the last 10 s, 1 to 60, 30 when nothing
+    /// drained, and up to a fifth more so that senders do not come back together.
+    fn retry_after(&self, used: usize, _now: Instant, salt: u64) -> u16 {
+        let base = match self.rate {
+            0 => 30,
+            rate => (used as u64 / rate).clamp(1, 60),
+        };
+        let jitter = salt.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+        u16::try_from(base + jitter % (base / 5 + 1)).unwrap_or(60)
+    }
+}

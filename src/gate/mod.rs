@@ -1,0 +1,8 @@
+//! The gate between wire and rings: which endpoint a head means ([`route`]), and what `meta()` will see of it ([`meta`]).
+//!
+//! On the head: method and decoded path against the routes, announced length against `limits.bodyBytes`, content coding and,
+//! where the endpoint is strict, content type. On the body: one pass that checks it for the stream's format ([`body`]).
+
+pub mod body;
+pub mod meta;
+pub mod route;

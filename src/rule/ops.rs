@@ -1,0 +1,174 @@
+//! The operators of a rule as eKuiper would name and chain them, with their counters (facts §4.4, §4.5).
+//!
+//! Our engine fuses steps; the names follow the logical plan all the same, so that dashboards and scripts keep working:
+//! source 1, decoder 2, then preprocessor, watermark, analytic, window, join, filter, … up to project, then the sinks' own.
+
+use std::collections::BTreeMap;
+
+use crate::source::{Feed, StreamSpec};
+use crate::sql::plan::{Field, Plan};
+use crate::stats::{ConnStats, OpStats};
+
+/// One operator.
+#[derive(Debug, Clone)]
+pub struct Op {
+    /// Its name in metrics, without the instance: `source_demo`, `op_2_decoder`.
+    pub name: String,
+    /// Its counters.
+    pub stats: OpStats,
+    /// Its connection, for a source.
+    pub conn: Option<ConnStats>,
+}
+
+/// Index of an operator in [`Ops::list`].
+pub type OpIndex = usize;
+
+/// All operators of a rule but those of its sinks, and which is which.
+#[derive(Debug, Clone, Default)]
+pub struct Ops {
+    /// In metric order.
+    pub list: Vec<Op>,
+    /// Per source of the plan.
+    pub sources: Vec<SourceOps>,
+    /// Watermark, with event time.
+    pub watermark: Option<OpIndex>,
+    /// Analytic functions.
+    pub analytic: Option<OpIndex>,
+    /// FILTER of the window.
+    pub window_filter: Option<OpIndex>,
+    /// The window.
+    pub window: Option<OpIndex>,
+    /// Rows of tables meet rows of the stream.
+    pub join_aligner: Option<OpIndex>,
+    /// Joins.
+    pub join: Option<OpIndex>,
+    /// WHERE.
+    pub filter: Option<OpIndex>,
+    /// GROUP BY.
+    pub aggregate: Option<OpIndex>,
+    /// HAVING.
+    pub having: Option<OpIndex>,
+    /// `row_number()`.
+    pub window_func: Option<OpIndex>,
+    /// ORDER BY.
+    pub order: Option<OpIndex>,
+    /// SELECT.
+    pub project: OpIndex,
+    /// Set-returning functions.
+    pub project_set: Option<OpIndex>,
+    /// From each operator to those behind it, sinks not counted.
+    pub edges: BTreeMap<String, Vec<String>>,
+    /// Names of the sources.
+    pub source_names: Vec<String>,
+    /// The operator in front of the sinks.
+    pub last: String,
+}
+
+/// The operators of one source.
+#[derive(Debug, Clone, Copy)]
+pub struct SourceOps {
+    /// The source.
+    pub source: OpIndex,
+    /// The rate limiter (`interval`).
+    pub rate_limit: Option<OpIndex>,
+    /// The decoder; tuple sources (memory) have none.
+    pub decoder: Option<OpIndex>,
+    /// Validation and event time.
+    pub preprocessor: Option<OpIndex>,
+}
+
+impl Ops {
+    /// The operators of a plan over its sources.
+    #[must_use]
+    pub fn of(plan: &Plan, sources: &[impl AsRef<StreamSpec>], event_time: bool) -> Self {
+        let mut ops = Self::default();
+        let mut number = 0;
+        let mut ends = Vec::new(); // last operator of each stream, then of each table
+        let mut table_ends = Vec::new();
+        for spec in sources {
+            let spec = spec.as_ref();
+            number += 1;
+            let source_name = format!("source_{}", spec.name);
+            let source = ops.add(source_name.clone(), Some(ConnStats::default()));
+            ops.source_names.push(source_name.clone());
+            let mut end = source_name;
+            let shared = if spec.shared { format!("{}_", spec.name) } else { String::new() };
+            let mut chain = |ops: &mut Self, what: &str| {
+                number += 1;
+                let name = format!("op_{shared}{number}_{what}");
+                ops.edge(&end, &name);
+                end.clone_from(&name);
+                ops.add(name, None)
+            };
+            let push = matches!(spec.feed, Feed::Push(_));
+            let rate_limit = spec.interval.is_some().then(|| chain(&mut ops, "ratelimit"));
+            let decoder = push.then(|| chain(&mut ops, "decoder"));
+            let preprocessor = (event_time || (spec.columns.is_some() && spec.strict)).then(|| chain(&mut ops, "preprocessor"));
+            ops.sources.push(SourceOps { source, rate_limit, decoder, preprocessor });
+            if spec.table { table_ends.push(end) } else { ends.push(end) }
+        }
+        let mut next = |ops: &mut Self, ends: &mut Vec<String>, what: &str| {
+            number += 1;
+            let name = format!("op_{number}_{what}");
+            for end in &*ends {
+                ops.edge(end, &name);
+            }
+            *ends = vec![name.clone()];
+            ops.add(name, None)
+        };
+        if event_time {
+            ops.watermark = Some(next(&mut ops, &mut ends, "watermark"));
+        }
+        if !plan.analytics.is_empty() {
+            ops.analytic = Some(next(&mut ops, &mut ends, "analytic"));
+        }
+        if let Some(window) = &plan.window {
+            if window.filter.is_some() {
+                ops.window_filter = Some(next(&mut ops, &mut ends, "windowFilter"));
+            }
+            ops.window = Some(next(&mut ops, &mut ends, "window"));
+        }
+        if !plan.joins.is_empty() {
+            if !table_ends.is_empty() {
+                ends.append(&mut table_ends);
+                ops.join_aligner = Some(next(&mut ops, &mut ends, "join_aligner"));
+            }
+            ops.join = Some(next(&mut ops, &mut ends, "join"));
+        }
+        if plan.filter.is_some() {
+            ops.filter = Some(next(&mut ops, &mut ends, "filter"));
+        }
+        if !plan.groups.is_empty() {
+            ops.aggregate = Some(next(&mut ops, &mut ends, "aggregate"));
+        }
+        if plan.having.is_some() {
+            ops.having = Some(next(&mut ops, &mut ends, "having"));
+        }
+        if plan.row_number {
+            ops.window_func = Some(next(&mut ops, &mut ends, "windowFunc"));
+        }
+        if !plan.order.is_empty() {
+            ops.order = Some(next(&mut ops, &mut ends, "order"));
+        }
+        ops.project = next(&mut ops, &mut ends, "project");
+        if plan.fields.iter().any(|f| matches!(f, Field::Unnest { .. })) {
+            ops.project_set = Some(next(&mut ops, &mut ends, "projectset"));
+        }
+        ops.last = ends.pop().unwrap_or_default();
+        ops
+    }
+
+    /// Counters of an operator.
+    pub fn at(&mut self, index: OpIndex) -> &mut OpStats {
+        &mut self.list[index].stats
+    }
+
+    fn add(&mut self, name: String, conn: Option<ConnStats>) -> OpIndex {
+        self.list.push(Op { name, stats: OpStats::default(), conn });
+        self.list.len() - 1
+    }
+
+    fn edge(&mut self, from: &str, to: &str) {
+        self.edges.entry(from.to_owned()).or_default().push(to.to_owned());
+    }
+}

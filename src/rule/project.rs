@@ -1,0 +1,188 @@
+//! SELECT: from an evaluated row to an output object (facts §7.3).
+//!
+//! Fields are evaluated first and written then, because a function may need the scratch that the writer holds.
+
+use heapless::Vec;
+
+use crate::eval::expr::Evaluator;
+use crate::json::scan;
+use crate::limits::SLOT_COUNT;
+use crate::sql::plan::{Expr, Field, Slot};
+use crate::value::packed::Encoder;
+use crate::value::{Fault, Object, Value};
+
+/// Options of a rule that shape its rows.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Shaping {
+    /// `sendNilField`.
+    pub send_nil: bool,
+    /// `sendMetaToSink`.
+    pub send_meta: bool,
+}
+
+/// A field's value: `None` leaves the field out.
+type Computed<'a> = Option<Value<'a>>;
+
+/// The values of all fields, REPLACE parts included, in plan order.
+#[derive(Debug)]
+pub struct Projection<'a> {
+    values: Vec<Computed<'a>, SLOT_COUNT>,
+}
+
+impl<'a> Projection<'a> {
+    /// Evaluates all fields of the plan over the evaluator's row.
+    ///
+    /// # Errors
+    /// What an expression gives.
+    pub fn compute(ev: &Evaluator<'_, 'a>, shaping: Shaping) -> Result<Self, Fault<'a>> {
+        let mut values = Vec::new();
+        let mut put = |value| values.push(value).map_err(|_| Fault::new("a row has more fields than SLOT_COUNT"));
+        for field in &ev.plan.fields {
+            match field {
+                Field::Named { expr, plain, .. } => put(named(ev, expr, *plain, shaping)?)?,
+                Field::Wildcard { replace, .. } => {
+                    for (_, expr) in replace {
+                        put(Some(ev.eval(expr)?))?;
+                    }
+                }
+                Field::Spread(slot) => put(spread(ev, *slot)?)?,
+                Field::Unnest { expr, .. } => put(Some(ev.eval(expr)?))?,
+            }
+        }
+        Ok(Self { values })
+    }
+
+    /// The value of the set-returning field, if the plan has one.
+    #[must_use]
+    pub fn unnest(&self, ev: &Evaluator<'_, 'a>) -> Option<Value<'a>> {
+        let mut at = 0;
+        for field in &ev.plan.fields {
+            match field {
+                Field::Unnest { .. } => return self.values.get(at).copied().flatten(),
+                Field::Wildcard { replace, .. } => at += replace.len(),
+                _ => at += 1,
+            }
+        }
+        None
+    }
+
+    /// Writes the row as an object. `element`: what the set-returning field gave for this row.
+    ///
+    /// # Errors
+    /// A full scratch.
+    pub fn write(
+        &self,
+        ev: &Evaluator<'_, 'a>,
+        shaping: Shaping,
+        element: Option<Value<'a>>,
+        out: &mut Encoder<'_>,
+    ) -> Result<(), Fault<'a>> {
+        out.begin_object()?;
+        // Wildcards first: a named field beside `*` replaces the column of its name.
+        let mut at = 0;
+        for field in &ev.plan.fields {
+            match field {
+                Field::Wildcard { rows, except, replace } => {
+                    // Of equal names the first source wins, so it is written last.
+                    for slot in rows.iter().rev() {
+                        wildcard(ev.row.get(*slot), except, out)?;
+                    }
+                    for (i, (name, _)) in replace.iter().enumerate() {
+                        if let Some(Some(value)) = self.values.get(at + i) {
+                            out.entry(name, *value)?;
+                        }
+                    }
+                    at += replace.len();
+                }
+                _ => at += 1,
+            }
+        }
+        at = 0;
+        for field in &ev.plan.fields {
+            match field {
+                Field::Named { name, visible, .. } => {
+                    if let Some(Some(value)) = self.values.get(at)
+                        && *visible
+                    {
+                        out.entry(name, *value)?;
+                    }
+                    at += 1;
+                }
+                Field::Spread(_) => {
+                    if let Some(Some(Value::Packed(p))) = self.values.get(at)
+                        && let Some(object) = p.object()
+                    {
+                        for (key, value) in object.entries() {
+                            out.entry(key, value)?;
+                        }
+                    }
+                    at += 1;
+                }
+                Field::Unnest { name, .. } => {
+                    match element {
+                        Some(Value::Packed(p)) if !p.is_list() => {
+                            for (key, value) in p.object().into_iter().flat_map(Object::entries) {
+                                out.entry(key, value)?;
+                            }
+                        }
+                        Some(Value::Json(numbers, raw)) if raw.starts_with('{') => {
+                            for (key, value) in scan::members(raw) {
+                                out.json_key(key)?;
+                                out.json(value, numbers)?;
+                            }
+                        }
+                        Some(value) => out.entry(name, value)?,
+                        None => {}
+                    }
+                    at += 1;
+                }
+                Field::Wildcard { replace, .. } => at += replace.len(),
+            }
+        }
+        if shaping.send_meta {
+            out.key("__meta")?;
+            match ev.ctx.event.meta {
+                Some(meta) => out.value(meta.value())?,
+                None => out.value(Value::Packed(crate::eval::expr::EMPTY_OBJECT))?,
+            }
+        }
+        out.end()
+    }
+}
+
+fn named<'a>(ev: &Evaluator<'_, 'a>, expr: &'a Expr, plain: bool, shaping: Shaping) -> Result<Computed<'a>, Fault<'a>> {
+    if plain && let Expr::Slot(slot) = expr {
+        let value = ev.row.get(*slot);
+        return Ok(if shaping.send_nil { Some(value.unwrap_or(Value::Null)) } else { value });
+    }
+    let value = ev.eval(expr)?;
+    Ok((!value.is_null() || shaping.send_nil).then_some(value))
+}
+
+fn spread<'a>(ev: &Evaluator<'_, 'a>, slot: Slot) -> Result<Computed<'a>, Fault<'a>> {
+    let value = ev.row.get(slot).unwrap_or(Value::Null);
+    Ok(value.object(ev.ctx.scratch)?.map(Object::value))
+}
+
+fn wildcard<'a>(row: Option<Value<'a>>, except: &[String], out: &mut Encoder<'_>) -> Result<(), Fault<'a>> {
+    match row {
+        Some(Value::Json(numbers, raw)) => {
+            for (key, value) in scan::members(raw) {
+                if except.iter().any(|e| crate::value::key_is(key, e)) {
+                    continue;
+                }
+                out.json_key(key)?;
+                out.json(value, numbers)?;
+            }
+        }
+        Some(Value::Packed(p)) => {
+            for (key, value) in p.object().into_iter().flat_map(Object::entries) {
+                if !except.iter().any(|e| e == key) {
+                    out.entry(key, value)?;
+                }
+            }
+        }
+        _ => {}
+    }
+    Ok(())
+}

@@ -1,0 +1,203 @@
+//! From a record to rows: the slots that the plan names, decoded by the stream's format and declared types.
+//!
+//! Only named columns are decoded (facts §1.7). A JSON object is read through the index that the gate made; an array goes element by
+//! element, and a reader can stop between two and go on later.
+
+use crate::decode::{self, strict::Strict};
+use crate::encode::Format;
+use crate::eval::row::Row;
+use crate::gate::body::{self, FLAG_INDEXED, FLAG_OBJECT, FLAG_ROWS};
+use crate::json::scan;
+use crate::ring::Record;
+use crate::source::StreamSpec;
+use crate::sql::plan::{Plan, Slot, SlotKind};
+use crate::value::{Fault, Scratch, Value, key_is, packed};
+
+/// One row of a record, not decoded yet.
+#[derive(Debug, Clone, Copy)]
+pub enum Raw<'r> {
+    /// A JSON object with the index of its members.
+    Indexed(&'r str, &'r [u8]),
+    /// A JSON object.
+    Object(&'r str),
+    /// A row that was packed before.
+    Packed(Value<'r>),
+    /// A body in another format.
+    Body(&'r [u8]),
+}
+
+/// The rows of a record from where its reader stands; each with the place behind it, for [`crate::ring::Ring::set_row`].
+#[derive(Debug)]
+pub struct Rows<'r> {
+    record: Record<'r>,
+    json: bool,
+    at: usize,
+    done: bool,
+}
+
+impl<'r> Rows<'r> {
+    /// The rows of `record`.
+    #[must_use]
+    pub fn new(record: Record<'r>, spec: &StreamSpec) -> Self {
+        Self { record, json: spec.shape.format == Format::Json, at: record.row as usize, done: false }
+    }
+
+    /// Where the next row is looked for.
+    #[must_use]
+    pub fn at(&self) -> u32 {
+        u32::try_from(self.at).unwrap_or(u32::MAX)
+    }
+}
+
+impl<'r> Iterator for Rows<'r> {
+    type Item = Raw<'r>;
+
+    fn next(&mut self) -> Option<Raw<'r>> {
+        if self.done {
+            return None;
+        }
+        if self.record.flags & FLAG_ROWS != 0 {
+            // The list's elements begin behind its header; `at` counts bytes from there.
+            let rest = self.record.body.get(packed::LIST_HEADER + self.at..)?;
+            let (value, len) = packed::read(rest)?;
+            self.at += len;
+            return Some(Raw::Packed(value));
+        }
+        if !self.json {
+            self.done = true;
+            return Some(Raw::Body(self.record.body));
+        }
+        let text = core::str::from_utf8(self.record.body).unwrap_or("");
+        if self.record.flags & FLAG_OBJECT != 0 {
+            self.done = true;
+            return Some(if self.record.flags & FLAG_INDEXED != 0 { Raw::Indexed(text, self.record.index) } else { Raw::Object(text) });
+        }
+        let mut elements = scan::Elements::resume(text, self.at);
+        let element = elements.next()?;
+        self.at = elements.at();
+        Some(Raw::Object(element))
+    }
+}
+
+/// Decodes the columns of `source` that the plan names into `row`.
+///
+/// # Errors
+/// A value that its declared type does not take, or a full scratch.
+pub fn fill<'a>(
+    row: &Row<'a>,
+    raw: Raw<'a>,
+    source: u8,
+    spec: &'a StreamSpec,
+    plan: &'a Plan,
+    strict: &Strict<'_>,
+    scratch: &Scratch<'a>,
+) -> Result<(), Fault<'a>> {
+    match raw {
+        Raw::Indexed(text, index) => {
+            for (key, value, escaped) in body::members(index, text) {
+                member(row, key, escaped, value, source, spec, plan, scratch)?;
+            }
+            whole(row, source, plan, |_| json_row(text, spec, scratch))?;
+        }
+        Raw::Object(text) => {
+            for (key, value) in scan::members(text) {
+                member(row, key, key.contains('\\'), value, source, spec, plan, scratch)?;
+            }
+            whole(row, source, plan, |_| json_row(text, spec, scratch))?;
+        }
+        Raw::Packed(value) => from_object(row, value, source, plan),
+        Raw::Body(_) => from_object(row, whole_row(raw, spec, scratch)?, source, plan),
+    }
+    let Some(columns) = spec.columns.as_ref().filter(|_| spec.strict) else { return Ok(()) };
+    // STRICT_VALIDATION of the columns that the rule uses (facts §3.3).
+    for (i, slot) in plan.slots.iter().enumerate() {
+        if let SlotKind::Column { source: s, name, .. } = slot
+            && *s == source
+            && let Some(column) = columns.iter().find(|c| c.name == *name)
+        {
+            let value = strict.column(column, row.get(slot_at(i)), scratch)?;
+            row.set(slot_at(i), Some(value));
+        }
+    }
+    Ok(())
+}
+
+#[expect(clippy::too_many_arguments, reason = "one call per member of a reading, all of it in registers")]
+fn member<'a>(
+    row: &Row<'a>,
+    key: &'a str,
+    escaped: bool,
+    value: &'a str,
+    source: u8,
+    spec: &'a StreamSpec,
+    plan: &'a Plan,
+    scratch: &Scratch<'a>,
+) -> Result<(), Fault<'a>> {
+    for (i, slot) in plan.slots.iter().enumerate() {
+        if let SlotKind::Column { source: s, name, typ } = slot
+            && *s == source
+            && (if escaped { key_is(key, name) } else { key == name })
+        {
+            let value = decode::decode_column(name, value, typ.as_ref(), spec.numbers, scratch)?;
+            row.set(slot_at(i), Some(value));
+        }
+    }
+    Ok(())
+}
+
+fn json_row<'a>(text: &'a str, spec: &'a StreamSpec, scratch: &Scratch<'a>) -> Result<Value<'a>, Fault<'a>> {
+    match &spec.columns {
+        None => Ok(Value::Json(spec.numbers, text)),
+        Some(columns) => decode::column::decode_row(text, columns, spec.numbers, scratch),
+    }
+}
+
+/// Fills the slots that hold all columns of the source.
+fn whole<'a>(
+    row: &Row<'a>,
+    source: u8,
+    plan: &Plan,
+    mut value: impl FnMut(usize) -> Result<Value<'a>, Fault<'a>>,
+) -> Result<(), Fault<'a>> {
+    for (i, slot) in plan.slots.iter().enumerate() {
+        if matches!(slot, SlotKind::Row { source: s } if *s == source) {
+            row.set(slot_at(i), Some(value(i)?));
+        }
+    }
+    Ok(())
+}
+
+/// Fills the slots of a source from a packed object: rows of memory topics, kept rows of tables and windows.
+pub fn from_object<'a>(row: &Row<'a>, value: Value<'a>, source: u8, plan: &Plan) {
+    let Value::Packed(p) = value else { return };
+    let Some(object) = p.object() else { return };
+    for (i, slot) in plan.slots.iter().enumerate() {
+        match slot {
+            SlotKind::Column { source: s, name, .. } if *s == source => row.set(slot_at(i), object.get(name)),
+            SlotKind::Row { source: s } if *s == source => row.set(slot_at(i), Some(value)),
+            _ => {}
+        }
+    }
+}
+
+/// A whole row as an object, whatever the plan names: for tables.
+///
+/// # Errors
+/// A value that its declared type does not take, or a full scratch.
+pub fn whole_row<'a>(raw: Raw<'a>, spec: &'a StreamSpec, scratch: &Scratch<'a>) -> Result<Value<'a>, Fault<'a>> {
+    match raw {
+        Raw::Indexed(text, _) | Raw::Object(text) => json_row(text, spec, scratch),
+        Raw::Packed(value) => Ok(value),
+        Raw::Body(bytes) => {
+            let mut writer = scratch.pack();
+            spec.shape.pack(bytes, &mut writer, scratch)?;
+            Ok(Value::Packed(writer.finish()?))
+        }
+    }
+}
+
+/// Slots are at most [`crate::limits::SLOT_COUNT`].
+#[expect(clippy::cast_possible_truncation, reason = "see above")]
+pub(crate) const fn slot_at(index: usize) -> Slot {
+    Slot(index as u16)
+}

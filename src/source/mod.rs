@@ -1,0 +1,67 @@
+//! What feeds a ring: a stream's definition resolved into a [`StreamSpec`], the httppush endpoint or memory topic behind it.
+//!
+//! Two rules share one ring exactly when their specs are equal; a stream that was replaced, or whose conf key changed, is another
+//! spec, and a running rule keeps the one it was started with.
+
+pub mod resolve;
+
+use core::time::Duration;
+
+use crate::decode::Shape;
+use crate::gate::route::Endpoint;
+use crate::ring::Overflow;
+use crate::sql::types::Column;
+use crate::value::Numbers;
+
+/// Where readings come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Feed {
+    /// The data port.
+    Push(Box<PushFeed>),
+    /// Rows of memory sinks: a topic, `+` for one level, a last `#` for all further ones.
+    Memory(String),
+}
+
+/// An endpoint of the data port and what it asks of requests.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PushFeed {
+    /// Method and path.
+    pub endpoint: Endpoint,
+    /// `contentType: strict`: the type must fit the format.
+    pub strict_type: bool,
+    /// `metaHeaders`, in lower case; empty: all but secret ones.
+    pub meta_headers: Vec<String>,
+}
+
+/// A stream or table as one rule uses it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StreamSpec {
+    /// Its name.
+    pub name: String,
+    /// True for a scan table: rows are kept, not run through the rule.
+    pub table: bool,
+    /// Rows a table keeps.
+    pub retain: usize,
+    /// Where readings come from.
+    pub feed: Feed,
+    /// Format of bodies.
+    pub shape: Shape,
+    /// Declared columns; `None`: schemaless.
+    pub columns: Option<Vec<Column>>,
+    /// STRICT_VALIDATION.
+    pub strict: bool,
+    /// How numbers are read where no column says.
+    pub numbers: Numbers,
+    /// TIMESTAMP and TIMESTAMP_FORMAT.
+    pub timestamp: Option<(String, String)>,
+    /// What a full queue does.
+    pub overflow: Overflow,
+    /// `bufferLength` of the conf key: a second bound on the queue, in messages.
+    pub records_max: Option<usize>,
+    /// `interval`: only the latest message of each tick is read.
+    pub interval: Option<Duration>,
+    /// `sendInterval`: time between the elements of an array.
+    pub send_interval: Option<Duration>,
+    /// SHARED.
+    pub shared: bool,
+}

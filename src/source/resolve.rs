@@ -1,0 +1,182 @@
+//! From a definition and the configuration to a [`StreamSpec`]: conf key, EXTRA and stream options laid over each other (facts §2).
+
+use super::{Feed, PushFeed, StreamSpec};
+use crate::config::{Config, Origin, Props};
+use crate::decode::Shape;
+use crate::encode::Format;
+use crate::gate::route::{Endpoint, Template};
+use crate::ring::Overflow;
+use crate::sql::ddl::Create;
+use crate::value::Numbers;
+use crate::wire::Method;
+
+/// Rows that a scan table keeps without RETAIN_SIZE.
+const RETAIN_DEFAULT: usize = 1;
+
+/// Properties that other issues bring: refused, so that nothing is silently different.
+const NOT_YET: [(&str, &str); 8] = [
+    ("decompression", "compressed bodies"),
+    ("mergeField", "merging by interval"),
+    ("merger", "merging by interval"),
+    ("payloadFormat", "second-level decoding"),
+    ("payloadField", "second-level decoding"),
+    ("payloadBatchField", "second-level decoding"),
+    ("connectionSelector", "named connections"),
+    ("credentials", "credentials"),
+];
+
+/// The spec of a stream or table.
+///
+/// # Errors
+/// A sentence for the rule's creation, which answers it with code 2201.
+pub fn resolve(create: &Create, config: &Config) -> Result<StreamSpec, String> {
+    let kind = source_type(create);
+    let options = &create.options;
+    let mut props =
+        if kind == "httppush" { config.conf_key("httppush", &options.conf_key).map_err(|e| e.to_string())? } else { Props::default() };
+    if !options.extra.is_empty() {
+        match serde_json::from_str::<serde_json::Value>(&options.extra) {
+            Ok(serde_json::Value::Object(extra)) => props.lay(&extra, &Origin::Extra),
+            _ => return Err(format!("EXTRA of {} is no JSON object", create.name)),
+        }
+    }
+    props.check().map_err(|e| e.to_string())?;
+    for (name, what) in NOT_YET {
+        if props.get(name).is_some_and(|p| !p.value.is_null() && p.value != "") {
+            return Err(format!("property {name} of {}: {what} is not supported", create.name));
+        }
+    }
+    let format_name = options.format_or_json();
+    let format = Format::parse(&format_name)
+        .ok_or_else(|| format!("format {format_name} is not supported: json, delimited, urlencoded or binary"))?;
+    if create.table && format == Format::Binary {
+        return Err("'binary' format is not supported for table".into());
+    }
+    let error = |e: crate::config::PropError| e.to_string();
+    let fields = props.texts("fields").map_err(error)?.unwrap_or_default();
+    let columns = (!create.columns.is_empty()).then(|| create.columns.clone());
+    let feed = match kind.as_str() {
+        "httppush" => Feed::Push(Box::new(push(create, &props)?)),
+        "memory" => Feed::Memory(topic(create)?),
+        other => return Err(format!("source type {other} not found: httppush and memory are supported")),
+    };
+    let overflow = match props.text("overflow").map_err(error)?.as_deref() {
+        None | Some("reject") => Overflow::Reject,
+        Some("drop_oldest") => Overflow::DropOldest,
+        Some(other) => return Err(format!("property overflow: expected reject or drop_oldest, found {other}")),
+    };
+    match props.text("ack").map_err(error)?.as_deref() {
+        None | Some("queued") => {}
+        Some("stored") => return Err("property ack: stored is not supported yet, only queued".into()),
+        Some(other) => return Err(format!("property ack: expected queued or stored, found {other}")),
+    }
+    let whole = props.boolean("useInt64ForWholeNumber").map_err(error)?.unwrap_or(false);
+    let interval = props.duration("interval").map_err(error)?.filter(|d| !d.is_zero());
+    let send_interval = props.duration("sendInterval").map_err(error)?.filter(|d| !d.is_zero());
+    let records_max = props.count("bufferLength").map_err(error)?.and_then(|n| usize::try_from(n).ok()).filter(|n| *n > 0);
+    Ok(StreamSpec {
+        name: create.name.clone(),
+        table: create.table,
+        retain: usize::try_from(options.retain_size).ok().filter(|n| *n > 0).unwrap_or(RETAIN_DEFAULT),
+        feed,
+        shape: Shape::new(format, &options.delimiter, fields, columns.as_deref()),
+        columns,
+        strict: options.strict_validation,
+        numbers: if whole { Numbers::Whole } else { Numbers::Float },
+        timestamp: (!options.timestamp.is_empty()).then(|| (options.timestamp.clone(), options.timestamp_format.clone())),
+        overflow,
+        records_max,
+        interval,
+        send_interval,
+        shared: options.shared,
+    })
+}
+
+/// TYPE in lower case; without it a stream is mqtt and a table a file, as in eKuiper.
+fn source_type(create: &Create) -> String {
+    match create.options.kind_of_source.to_ascii_lowercase() {
+        kind if !kind.is_empty() => kind,
+        _ if create.table => "file".into(),
+        _ => "mqtt".into(),
+    }
+}
+
+fn push(create: &Create, props: &Props) -> Result<PushFeed, String> {
+    let error = |e: crate::config::PropError| e.to_string();
+    let method = match props.text("method").map_err(error)?.as_deref() {
+        None | Some("POST") => Method::Post,
+        Some("PUT") => Method::Put,
+        Some(other) => return Err(format!("method {other} is not supported, must be POST or PUT")),
+    };
+    let endpoint = match &create.options.datasource {
+        text if !text.is_empty() => text.clone(),
+        _ => props.text("endpoint").map_err(error)?.unwrap_or_else(|| format!("/{}", create.name)),
+    };
+    let template = Template::parse(&endpoint)?;
+    let strict_type = match props.text("contentType").map_err(error)?.as_deref() {
+        None | Some("" | "any") => false,
+        Some("strict") => true,
+        Some(other) => return Err(format!("property contentType: expected strict, found {other}")),
+    };
+    let meta_headers = props.texts("metaHeaders").map_err(error)?.unwrap_or_default();
+    Ok(PushFeed {
+        endpoint: Endpoint { method, template },
+        strict_type,
+        meta_headers: meta_headers.iter().map(|h| h.to_ascii_lowercase()).collect(),
+    })
+}
+
+fn topic(create: &Create) -> Result<String, String> {
+    let topic = &create.options.datasource;
+    if topic.is_empty() {
+        return Err("topic is required".into());
+    }
+    let levels: Vec<&str> = topic.split('/').collect();
+    for (i, level) in levels.iter().enumerate() {
+        if *level == "#" && i + 1 != levels.len() {
+            return Err(format!("invalid topic {topic}: # must be at the last level"));
+        }
+        if level.len() > 1 && level.contains(['#', '+']) {
+            return Err(format!("invalid topic {topic}: + and # must stand alone in their level"));
+        }
+    }
+    Ok(topic.clone())
+}
+
+/// True if `topic` is one that a subscription to `filter` sees.
+#[must_use]
+pub fn topic_matches(filter: &str, topic: &str) -> bool {
+    let mut topic = topic.split('/');
+    let mut filter = filter.split('/');
+    loop {
+        match (filter.next(), topic.next()) {
+            (Some("#"), Some(_)) | (None, None) => return true,
+            (Some("+"), Some(_)) => {}
+            (Some(f), Some(t)) if f == t => {}
+            _ => return false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::topic_matches;
+
+    #[test]
+    fn topics() {
+        for (filter, topic, want) in [
+            ("a/b", "a/b", true),
+            ("a/b", "a", false),
+            ("a", "a/b", false),
+            ("a/+", "a/b", true),
+            ("a/+", "a", false),
+            ("+/b", "a/b", true),
+            ("#", "a/b", true),
+            ("a/#", "a/b/c", true),
+            ("a/#", "a", false),
+            ("a/+/c", "a/b/d", false),
+        ] {
+            assert_eq!(topic_matches(filter, topic), want, "{filter} {topic}");
+        }
+    }
+}
