@@ -6,6 +6,10 @@
 
 use core::net::SocketAddr;
 
+use super::sources::Sources;
+use crate::config::Config;
+use crate::rule::RuleDef;
+use crate::sql::types::Type;
 use crate::time::Now;
 
 /// The outside world of [`Control`](super::Control).
@@ -70,6 +74,18 @@ pub trait Machine {
     /// A compiled rule.
     type Unit: Send + 'static;
 
+    /// Compiles a rule against the definitions in force.
+    ///
+    /// # Errors
+    /// [`Fault::EXECUTOR`] when a source or sink cannot be set up, else [`Fault::UNDEFINED`].
+    fn compile(def: &RuleDef, sources: &Sources, config: &Config) -> Result<Compiled<Self::Unit>, Fault>;
+
+    /// The plan of a rule as `GET /rules/{id}/explain` shows it.
+    ///
+    /// # Errors
+    /// As [`Machine::compile`].
+    fn explain(def: &RuleDef, sources: &Sources, config: &Config) -> Result<String, Fault>;
+
     /// Starts a unit. A run of the same rule is replaced: the new one stands before the old one stops, and a unit that cannot
     /// start leaves the old run as it was.
     ///
@@ -80,8 +96,11 @@ pub trait Machine {
     /// Stops the run of a rule; without a run nothing happens.
     fn stop(&mut self, id: &str, now: Now);
 
-    /// Metrics of a run, and whether it has ended by itself. `None` without a run.
-    fn status(&self, id: &str, now: Now) -> Option<RunStatus>;
+    /// Metrics of a run in the order in which status shows them. `None` without a run.
+    fn metrics(&self, id: &str, now: Now) -> Option<Vec<(String, Metric)>>;
+
+    /// How a run ended by itself; `None` while it goes on and without a run.
+    fn ended(&self, id: &str) -> Option<Ended>;
 
     /// Whether any run needs the data port.
     fn needs_data_port(&self) -> bool;
@@ -196,17 +215,21 @@ impl core::fmt::Display for Fault {
 
 impl core::error::Error for Fault {}
 
-/// What a run says about itself.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct RunStatus {
-    /// Metrics in the order in which status shows them.
-    pub metrics: Vec<(String, Metric)>,
-    /// Set once the run has stopped by itself.
-    pub ended: Option<Ended>,
+/// A rule that passed every check.
+#[derive(Debug)]
+pub struct Compiled<U> {
+    /// What the engine starts.
+    pub unit: U,
+    /// Its operators.
+    pub topo: Topo,
+    /// Columns of its result: names in order, types where they are known.
+    pub columns: Vec<(String, Option<Type>)>,
+    /// Whether it needs the data port.
+    pub needs_data_port: bool,
 }
 
 /// The value of a metric.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Metric {
     /// A count, a time, a code.
     Int(i64),

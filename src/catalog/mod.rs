@@ -1,6 +1,173 @@
-//! Definitions: streams, tables, rules, conf keys, connections. Commands are checked in full, then published, then stored.
+//! Definitions: streams, tables, rules, conf keys, connections. Commands are checked in full, then stored, then published.
+//!
+//! [`Control`] runs one command at a time on a worker thread; the data thread only swaps what it hands over through
+//! [`Host::engine`]. A refused command changes nothing: a failed create stores nothing, a failed update leaves the old rule
+//! running. Texts of statements and rules are kept byte for byte. The words are eKuiper's (facts §3.4, §4, §5).
+//!
+//! * [`host`]: what the outside must offer. [`record`]: the text of a stored definition.
+//! * [`sources`]: streams and tables. [`rules`]: rules and their life. [`schedule`]: what the patrol does every so often.
+//! * [`keys`]: conf keys and connections. [`ruleset`]: import and export.
 
 pub mod host;
+pub mod keys;
+mod record;
+pub mod rules;
+pub mod ruleset;
+pub mod schedule;
+pub mod sources;
 pub mod text;
 
-pub use host::{DataListener, Ended, Fault, Host, Kind, Machine, Metric, RunStatus, Stored, Topo};
+#[cfg(test)]
+pub(crate) mod fake;
+
+use std::collections::BTreeMap;
+
+pub use host::{Compiled, DataListener, Ended, Fault, Host, Kind, Machine, Metric, Stored, Topo};
+pub use keys::{Connection, Group};
+pub use rules::{Rule, State};
+pub use ruleset::Report;
+pub use sources::{Source, Sources, TableKind};
+
+use crate::config::Config;
+use crate::rule::RuleDef;
+use crate::sql::parse::{self, Statement};
+use crate::time::Zone;
+use keys::Keys;
+use record::Record;
+
+/// Every definition, and the way to the engine, the files and the data port.
+#[derive(Debug)]
+pub struct Control<H: Host> {
+    /// The outside.
+    pub host: H,
+    /// The configuration in force.
+    pub config: Config,
+    /// The configured time zone: schedules are read in it.
+    pub zone: Zone,
+    sources: Sources,
+    rules: BTreeMap<String, Rule>,
+    keys: Keys,
+    connections: BTreeMap<String, Connection>,
+    /// What the last import of everything could not take.
+    imported: Report,
+    data_port_open: bool,
+    order: u64,
+}
+
+impl<H: Host> Control<H> {
+    /// Control over nothing; [`Control::boot`] fills it.
+    pub fn new(host: H, config: Config, zone: Zone) -> Self {
+        Self {
+            host,
+            config,
+            zone,
+            sources: Sources::default(),
+            rules: BTreeMap::new(),
+            keys: Keys::default(),
+            connections: BTreeMap::new(),
+            imported: Report::default(),
+            data_port_open: false,
+            order: 0,
+        }
+    }
+
+    /// Loads what is stored and starts every rule that should run. Gives one sentence for each definition that could not be loaded
+    /// and each rule that could not be started; the latter are tried again by the patrol.
+    pub fn boot(&mut self) -> Vec<String> {
+        let mut faults = self.load();
+        let ids: Vec<String> = self.rules.keys().cloned().collect();
+        for id in ids {
+            if let Err(fault) = self.recover(&id) {
+                faults.push(format!("rule {id} cannot be started: {fault}"));
+            }
+        }
+        faults
+    }
+
+    /// Loads what is stored without starting anything. Gives one sentence for each definition that could not be loaded.
+    pub fn load(&mut self) -> Vec<String> {
+        let mut faults = Vec::new();
+        let mut stored = self.host.load();
+        stored.sort_by(|a, b| (a.kind, &a.file).cmp(&(b.kind, &b.file)));
+        for item in stored {
+            let taken = item.text.and_then(|text| record::read(&text)).and_then(|record| self.take(record));
+            if let Err(e) = taken {
+                faults.push(format!("{}: {e}", item.file));
+            }
+        }
+        faults
+    }
+
+    fn take(&mut self, record: Record) -> Result<(), String> {
+        match record {
+            Record::Source { name, text, order } => {
+                let Some(Statement::Create(create)) = parse::statement(&text).map_err(|e| e.to_string())? else {
+                    return Err("the text is no CREATE statement".to_owned());
+                };
+                if create.name != name {
+                    return Err(format!("the statement creates {}, not {name}", create.name));
+                }
+                self.order = self.order.max(order.saturating_add(1));
+                self.sources.put(Source { create, text, order });
+            }
+            Record::Rule { name, text } => {
+                let parsed = RuleDef::parse(&name, &text, &self.config.rule);
+                // What an older version took is kept, and shows why it cannot run.
+                let (def, why) = match parsed {
+                    Ok(def) => (def, None),
+                    Err(why) => (RuleDef::read(&name, &text, &self.config.rule)?, Some(why)),
+                };
+                if def.id != name {
+                    return Err(format!("the text is that of rule {:?}, not {name:?}", def.id));
+                }
+                self.rules.insert(name, Rule::new(def, text, why));
+            }
+            Record::ConfKey { group, kind, name, props } => {
+                let group = Group::from_word(&group).ok_or_else(|| format!("unknown group {group:?}"))?;
+                self.keep_key(group, &kind, &name, props);
+            }
+            Record::Connection { name, kind, props } => {
+                self.connections.insert(name, Connection { kind, props });
+            }
+        }
+        Ok(())
+    }
+
+    /// Streams and tables, for planning outside of a command.
+    #[must_use]
+    pub const fn sources(&self) -> &Sources {
+        &self.sources
+    }
+
+    /// True if nothing is defined: neither stream nor table nor rule.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.sources.is_empty() && self.rules.is_empty()
+    }
+
+    const fn next_order(&mut self) -> u64 {
+        self.order += 1;
+        self.order - 1
+    }
+
+    /// Opens the data port if it is closed. Says whether it was.
+    fn open_data_port(&mut self) -> Result<bool, Fault> {
+        if self.data_port_open {
+            return Ok(false);
+        }
+        let server = &self.config.source;
+        let tls = server.http_server_tls.as_ref().map(|tls| (tls.certfile.clone(), tls.keyfile.clone()));
+        let at = DataListener { addr: server.listen(), tls };
+        self.host.listen(&at).map_err(|e| Fault::new(Fault::EXECUTOR, e))?;
+        self.data_port_open = true;
+        Ok(true)
+    }
+
+    /// Closes the data port once no run needs it.
+    fn close_unneeded_data_port(&mut self) {
+        if self.data_port_open && !self.host.engine(|engine, _| engine.needs_data_port()) {
+            self.host.unlisten();
+            self.data_port_open = false;
+        }
+    }
+}

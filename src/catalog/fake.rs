@@ -1,0 +1,179 @@
+//! A host in memory and an engine that only remembers what runs: for tests of the catalog and the management API.
+
+use std::collections::BTreeMap;
+
+use super::host::{Compiled, DataListener, Ended, Fault, Host, Kind, Machine, Metric, Stored, Topo};
+use super::{Control, Sources};
+use crate::config::Config;
+use crate::rule::RuleDef;
+use crate::time::{Instant, Now, Timestamp, Zone};
+
+/// Files, clock and data port in memory.
+#[derive(Debug, Default)]
+pub(crate) struct Fake {
+    pub(crate) engine: FakeEngine,
+    pub(crate) files: BTreeMap<(Kind, String), String>,
+    pub(crate) uploads: BTreeMap<String, String>,
+    pub(crate) listening: Option<DataListener>,
+    /// Every opening and closing of the data port.
+    pub(crate) port_log: Vec<&'static str>,
+    /// The next call of `listen` fails with this.
+    pub(crate) listen_fault: Option<String>,
+    /// Every call of `save` fails while it is set.
+    pub(crate) full: bool,
+    pub(crate) now_ms: i64,
+}
+
+/// Remembers which rules run.
+#[derive(Debug, Default)]
+pub(crate) struct FakeEngine {
+    pub(crate) runs: BTreeMap<String, Unit>,
+    pub(crate) ended: BTreeMap<String, Ended>,
+    /// Every start and stop.
+    pub(crate) log: Vec<String>,
+}
+
+/// What is started.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Unit {
+    pub(crate) id: String,
+    pub(crate) sql: String,
+    needs_port: bool,
+}
+
+impl Machine for FakeEngine {
+    type Unit = Unit;
+
+    /// Refuses unknown streams, a sink called `bad`, and columns called `nope`.
+    fn compile(def: &RuleDef, sources: &Sources, _: &Config) -> Result<Compiled<Unit>, Fault> {
+        let mut needs_port = false;
+        let mut names = Vec::new();
+        for name in def.sources() {
+            let Some(source) = sources.get(name) else {
+                return Err(Fault::plain(format!("fail to get stream {name}, please check if stream is created")));
+            };
+            needs_port |= source.create.options.kind_of_source == "httppush";
+            names.push(format!("source_{name}"));
+        }
+        if def.sql.contains("nope") {
+            return Err(Fault::plain("unknown field nope"));
+        }
+        if let Some(sink) = def.actions.iter().flat_map(|a| a.keys()).find(|k| *k == "bad") {
+            return Err(Fault::new(Fault::EXECUTOR, format!("sink {sink} is not defined")));
+        }
+        let edges = BTreeMap::from([(names.first().cloned().unwrap_or_default(), vec!["op_2_decoder".to_owned()])]);
+        let unit = Unit { id: def.id.clone(), sql: def.sql.clone(), needs_port };
+        let columns = vec![("b".to_owned(), None), ("a".to_owned(), Some(crate::sql::types::Type::Bigint))];
+        Ok(Compiled { unit, topo: Topo { sources: names, edges }, columns, needs_data_port: needs_port })
+    }
+
+    fn explain(def: &RuleDef, sources: &Sources, config: &Config) -> Result<String, Fault> {
+        Self::compile(def, sources, config).map(|_| format!("plan of {}", def.id))
+    }
+
+    fn start(&mut self, unit: Unit, _: Now) -> Result<(), Fault> {
+        if unit.sql.contains("clash") {
+            return Err(Fault::new(Fault::EXECUTOR, "streams a and b disagree on method"));
+        }
+        self.log.push(format!("start {}", unit.id));
+        self.ended.remove(&unit.id);
+        self.runs.insert(unit.id.clone(), unit);
+        Ok(())
+    }
+
+    fn stop(&mut self, id: &str, _: Now) {
+        if self.runs.remove(id).is_some() {
+            self.log.push(format!("stop {id}"));
+        }
+    }
+
+    fn metrics(&self, id: &str, _: Now) -> Option<Vec<(String, Metric)>> {
+        self.runs.get(id)?;
+        Some(vec![
+            ("source_demo_0_records_in_total".to_owned(), Metric::Int(3)),
+            ("op_2_x_0_exceptions_total".to_owned(), Metric::Int(1)),
+            ("op_2_x_0_last_exception".to_owned(), Metric::Text("a \"b\"".to_owned())),
+            ("op_2_x_0_last_exception_time".to_owned(), Metric::Int(5)),
+        ])
+    }
+
+    fn ended(&self, id: &str) -> Option<Ended> {
+        self.ended.get(id).cloned()
+    }
+
+    fn needs_data_port(&self) -> bool {
+        self.runs.values().any(|unit| unit.needs_port)
+    }
+
+    fn counters(&self) -> String {
+        r#"{"port":{},"streams":{},"rules":{},"sinks":{}}"#.to_owned()
+    }
+}
+
+impl Host for Fake {
+    type Engine = FakeEngine;
+
+    fn engine<T: Send + 'static>(&mut self, f: impl FnOnce(&mut FakeEngine, Now) -> T + Send + 'static) -> T {
+        let now = self.now();
+        f(&mut self.engine, now)
+    }
+
+    fn listen(&mut self, at: &DataListener) -> Result<(), String> {
+        if let Some(fault) = self.listen_fault.take() {
+            return Err(fault);
+        }
+        self.listening = Some(at.clone());
+        self.port_log.push("open");
+        Ok(())
+    }
+
+    fn unlisten(&mut self) {
+        self.listening = None;
+        self.port_log.push("close");
+    }
+
+    fn save(&mut self, kind: Kind, name: &str, text: &str) -> Result<(), String> {
+        if self.full {
+            return Err("state/x.json: no space left on device".to_owned());
+        }
+        self.files.insert((kind, name.to_owned()), text.to_owned());
+        Ok(())
+    }
+
+    fn remove(&mut self, kind: Kind, name: &str) -> Result<(), String> {
+        self.files.remove(&(kind, name.to_owned()));
+        Ok(())
+    }
+
+    fn load(&mut self) -> Vec<Stored> {
+        let stored = |((kind, name), text): (&(Kind, String), &String)| Stored { kind: *kind, file: format!("{name}.json"), text: Ok(text.clone()) };
+        self.files.iter().map(stored).collect()
+    }
+
+    fn read_upload(&mut self, name: &str) -> Result<String, String> {
+        self.uploads.get(name).cloned().ok_or_else(|| format!("uploads/{name}: no such file"))
+    }
+
+    fn save_upload(&mut self, name: &str, content: &[u8]) -> Result<String, String> {
+        self.uploads.insert(name.to_owned(), String::from_utf8_lossy(content).into_owned());
+        Ok(format!("uploads/{name}"))
+    }
+
+    fn uploads(&mut self) -> Vec<String> {
+        self.uploads.keys().map(|name| format!("uploads/{name}")).collect()
+    }
+
+    fn remove_upload(&mut self, name: &str) -> Result<(), String> {
+        self.uploads.remove(name).map(drop).ok_or_else(|| format!("uploads/{name}: no such file"))
+    }
+
+    fn now(&self) -> Now {
+        Now { mono: Instant(0), wall: Timestamp(self.now_ms) }
+    }
+}
+
+/// Control over an empty fake host whose clock stands at 1,700,000,000 s.
+pub(crate) fn control() -> Control<Fake> {
+    let host = Fake { now_ms: 1_700_000_000_000, ..Fake::default() };
+    Control::new(host, Config::default(), Zone::utc())
+}

@@ -1,0 +1,220 @@
+//! Conf keys and named connections that the management API makes.
+//!
+//! Conf keys of sources are laid over the sections of their file in [`Config`](crate::config::Config); those of sinks and
+//! connections are kept and shown. A running rule keeps what it was started with.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use super::host::{Fault, Host, Kind};
+use super::text::go_json;
+use super::{Control, record};
+use crate::rule::def;
+use crate::sql::ddl::check_id;
+
+/// Conf keys made by the management API, by group, type and name.
+pub(super) type Keys = BTreeMap<(Group, String, String), Map<String, Value>>;
+
+/// What a conf key is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Group {
+    /// Sources of streams and tables.
+    Sources,
+    /// Sinks.
+    Sinks,
+    /// Connections.
+    Connections,
+}
+
+impl Group {
+    /// Its word in paths and files.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Sources => "sources",
+            Self::Sinks => "sinks",
+            Self::Connections => "connections",
+        }
+    }
+
+    /// The group of a word.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Sources, Self::Sinks, Self::Connections].into_iter().find(|group| group.word() == word)
+    }
+}
+
+/// A named connection.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Connection {
+    /// Its type.
+    pub kind: String,
+    /// Its properties.
+    pub props: Map<String, Value>,
+}
+
+impl<H: Host> Control<H> {
+    /// Makes or replaces a conf key from the text of a JSON object.
+    ///
+    /// # Errors
+    /// [`Fault::UNDEFINED`] for a bad name, [`Fault::CONF_KEY`] for a body that is no JSON object.
+    pub fn put_key(&mut self, group: Group, kind: &str, name: &str, body: &str) -> Result<(), Fault> {
+        check_id(name).map_err(|e| Fault::plain(format!("Invalid confKey: {e}")))?;
+        let wrong = |e: String| Fault::new(Fault::CONF_KEY, format!("Type conversion failed:{kind}.{e}"));
+        let Value::Object(props) = def::json(body).map_err(wrong)? else {
+            return Err(wrong("expected a JSON object".to_owned()));
+        };
+        self.store_key(group, kind, name, props).map_err(|e| Fault::new(Fault::CONF_KEY, e))
+    }
+
+    pub(super) fn store_key(&mut self, group: Group, kind: &str, name: &str, props: Map<String, Value>) -> Result<(), String> {
+        let text = record::conf_key(group.word(), kind, name, &props);
+        self.host.save(Kind::ConfKey, &file_name(group, kind, name), &text)?;
+        self.keep_key(group, kind, name, props);
+        Ok(())
+    }
+
+    pub(super) fn keep_key(&mut self, group: Group, kind: &str, name: &str, props: Map<String, Value>) {
+        if group == Group::Sources {
+            self.config.set_conf_key(kind, name, props.clone());
+        }
+        self.keys.insert((group, kind.to_owned(), name.to_owned()), props);
+    }
+
+    /// Removes a conf key that the management API made.
+    ///
+    /// # Errors
+    /// [`Fault::UNDEFINED`] for a bad name, [`Fault::CONF_KEY`] when there is none of that name.
+    pub fn drop_key(&mut self, group: Group, kind: &str, name: &str) -> Result<(), Fault> {
+        check_id(name).map_err(|e| Fault::plain(format!("Invalid confKey: {e}")))?;
+        let key = (group, kind.to_owned(), name.to_owned());
+        if !self.keys.contains_key(&key) {
+            let what = format!("{}.{kind}", group.word());
+            return Err(Fault::new(Fault::CONF_KEY, format!("Failed to write data to file:{what}.{name} is not found")));
+        }
+        self.host.remove(Kind::ConfKey, &file_name(group, kind, name)).map_err(|e| Fault::new(Fault::CONF_KEY, e))?;
+        self.keys.remove(&key);
+        if group == Group::Sources {
+            self.config.remove_conf_key(kind, name);
+        }
+        Ok(())
+    }
+
+    /// Every conf key of one type: name to properties, those of files included.
+    #[must_use]
+    pub fn keys_of(&self, group: Group, kind: &str) -> Map<String, Value> {
+        if group == Group::Sources {
+            return self.config.conf_keys_json(kind);
+        }
+        self.made_keys(group, kind).collect()
+    }
+
+    /// The conf keys of one type that the management API made.
+    fn made_keys(&self, group: Group, kind: &str) -> impl Iterator<Item = (String, Value)> {
+        let of_kind = move |((g, k, _), _): &(&(Group, String, String), &Map<String, Value>)| *g == group && k == kind;
+        self.keys.iter().filter(of_kind).map(|((_, _, name), props)| (name.clone(), Value::Object(props.clone())))
+    }
+
+    /// Types that have conf keys of the management API, each with the JSON text of its keys, as `/data/export` shows them.
+    #[must_use]
+    pub fn exported_keys(&self, group: Group) -> BTreeMap<String, String> {
+        let mut out = BTreeMap::new();
+        for (g, kind, _) in self.keys.keys() {
+            if *g == group && !out.contains_key(kind) {
+                out.insert(kind.clone(), go_json(&Value::Object(self.made_keys(group, kind).collect())));
+            }
+        }
+        out
+    }
+
+    /// Makes a named connection.
+    ///
+    /// # Errors
+    /// [`Fault::UNDEFINED`] for a bad or used id, or no type.
+    pub fn create_connection(&mut self, id: &str, kind: &str, props: Map<String, Value>) -> Result<(), Fault> {
+        check_id(id).map_err(Fault::plain)?;
+        let under = |message: String| Fault::plain(format!("create connection failed: {message}"));
+        if kind.is_empty() {
+            return Err(under("connection id and type should be defined".to_owned()));
+        }
+        if self.connections.contains_key(id) {
+            return Err(under(format!("connection {id} already been created")));
+        }
+        self.store_connection(id, kind, props).map_err(under)
+    }
+
+    /// Replaces a named connection.
+    ///
+    /// # Errors
+    /// [`Fault::NOT_FOUND`], or no type.
+    pub fn put_connection(&mut self, id: &str, kind: &str, props: Map<String, Value>) -> Result<(), Fault> {
+        let under = |message: String| Fault::plain(format!("update connection failed: {message}"));
+        if kind.is_empty() {
+            return Err(under("connection id and type should be defined".to_owned()));
+        }
+        if !self.connections.contains_key(id) {
+            return Err(missing(id).under("update connection failed"));
+        }
+        self.store_connection(id, kind, props).map_err(under)
+    }
+
+    pub(super) fn store_connection(&mut self, id: &str, kind: &str, props: Map<String, Value>) -> Result<(), String> {
+        self.host.save(Kind::Connection, id, &record::connection(id, kind, &props))?;
+        self.connections.insert(id.to_owned(), Connection { kind: kind.to_owned(), props });
+        Ok(())
+    }
+
+    /// Removes a named connection.
+    ///
+    /// # Errors
+    /// [`Fault::NOT_FOUND`].
+    pub fn drop_connection(&mut self, id: &str) -> Result<(), Fault> {
+        if !self.connections.contains_key(id) {
+            return Err(missing(id).under("drop connection failed"));
+        }
+        self.host.remove(Kind::Connection, id).map_err(Fault::plain)?;
+        self.connections.remove(id);
+        Ok(())
+    }
+
+    /// One named connection as JSON.
+    ///
+    /// # Errors
+    /// [`Fault::NOT_FOUND`].
+    pub fn connection_json(&self, id: &str) -> Result<String, Fault> {
+        let found = self.connections.get(id).map(|connection| connection.json(id));
+        found.ok_or_else(|| missing(id))
+    }
+
+    /// All named connections as JSON.
+    #[must_use]
+    pub fn connections_json(&self) -> String {
+        let items: Vec<String> = self.connections.iter().map(|(id, connection)| connection.json(id)).collect();
+        format!("[{}]", items.join(","))
+    }
+
+    /// All named connections.
+    pub fn connections(&self) -> impl Iterator<Item = (&String, &Connection)> {
+        self.connections.iter()
+    }
+}
+
+impl Connection {
+    fn json(&self, id: &str) -> String {
+        // What takes readings needs no peer; the others are tried when a rule uses them.
+        let status = if matches!(self.kind.as_str(), "httppush" | "memory") { "connected" } else { "connecting" };
+        let text = |value: &str| super::text::json_string(value);
+        let props = go_json(&json!(self.props));
+        format!("{{\"id\":{},\"typ\":{},\"props\":{props},\"isNamed\":true,\"status\":{}}}", text(id), text(&self.kind), text(status))
+    }
+}
+
+fn missing(id: &str) -> Fault {
+    Fault::missing(format!("connection {id} not existed"))
+}
+
+/// The name of a conf key among the stored definitions.
+fn file_name(group: Group, kind: &str, name: &str) -> String {
+    format!("{}.{kind}.{name}", group.word())
+}
