@@ -11,7 +11,7 @@ use heapless::Vec;
 use super::row::Row;
 use super::{Call, Ctx, func};
 use crate::limits::ARG_COUNT;
-use crate::sql::plan::{Expr, Literal, Op, Plan};
+use crate::sql::plan::{Expr, Literal, Op, Plan, Slot};
 use crate::value::text::{go_text, typed};
 use crate::value::{Eval, Fault, Packed, Value};
 
@@ -36,6 +36,8 @@ impl<'c, 'a> Evaluator<'c, 'a> {
         match expr {
             Expr::Const(literal) => Ok(constant(literal)),
             Expr::Slot(slot) => Ok(self.row.get(*slot).unwrap_or(Value::Null)),
+            Expr::First(slots) => Ok(slots.iter().find_map(|slot| self.row.get(*slot)).unwrap_or(Value::Null)),
+            Expr::Row { rows, except, replace } => self.whole_row(rows, except, replace),
             Expr::Alias(index) => self.alias(*index),
             Expr::Member(object, key) => self.member(self.eval(object)?, key),
             Expr::Index(list, index) => self.index(self.eval(list)?, index),
@@ -80,6 +82,42 @@ impl<'c, 'a> Evaluator<'c, 'a> {
                 Err(self.ctx.scratch.fault(format_args!("run {what} error: invalid condition that returns non-bool value {text}")))
             }
         }
+    }
+
+    /// `*` as a value.
+    fn whole_row(&self, rows: &'a [Slot], except: &'a [String], replace: &'a [(String, Expr)]) -> Eval<'a> {
+        let scratch = self.ctx.scratch;
+        if let ([row], [], []) = (rows, except, replace) {
+            return Ok(self.row.get(*row).unwrap_or(Value::Packed(EMPTY_OBJECT)));
+        }
+        let mut replaced: Vec<(&str, Value<'a>), ARG_COUNT> = Vec::new();
+        for (name, expr) in replace {
+            if replaced.push((name, self.eval(expr)?)).is_err() {
+                return Err(Fault::new("REPLACE has more columns than ARG_COUNT"));
+            }
+        }
+        let mut objects: Vec<crate::value::Object<'a>, { u8::MAX as usize }> = Vec::new();
+        for row in rows {
+            let Some(value) = self.row.get(*row) else { continue };
+            if let Some(object) = value.object(scratch)?
+                && objects.push(object).is_err()
+            {
+                return Err(Fault::new("a row has more sources than 255"));
+            }
+        }
+        let mut writer = scratch.pack();
+        writer.begin_object()?;
+        for (key, value) in objects.iter().flat_map(|object| object.entries()) {
+            self.ctx.spend(1)?;
+            if !except.iter().any(|name| name == key) {
+                writer.entry(key, value)?;
+            }
+        }
+        for (name, value) in replaced {
+            writer.entry(name, value)?;
+        }
+        writer.end()?;
+        Ok(Value::Packed(writer.finish()?))
     }
 
     fn alias(&self, index: u16) -> Eval<'a> {

@@ -120,7 +120,8 @@ fn is_star(field: &str) -> bool {
 }
 
 fn field(what: &str, text: &str, min: u32, max: u32, names: &[&str], first_name: u32) -> Result<u64, String> {
-    let wrong = || format!("cron {what} {text:?}: expected numbers from {min} to {max}, `*`, ranges a-b, steps /n, or a comma list of them");
+    let wrong =
+        || format!("cron {what} {text:?}: expected numbers from {min} to {max}, `*`, ranges a-b, steps /n, or a comma list of them");
     let value = |word: &str| -> Option<u32> {
         let named = names.iter().position(|n| n.eq_ignore_ascii_case(word)).and_then(|i| u32::try_from(i).ok());
         let number = named.map(|i| i + first_name).or_else(|| word.parse().ok())?;
@@ -189,14 +190,29 @@ mod tests {
         let cron = Cron::parse("0 0 * * *").expect("fits");
         let midnight = LEAP_EVE + 30_000;
         let run = Duration::from_secs(60);
-        for (ms, want) in [(midnight, false), (midnight + 1, true), (midnight + 59_999, true), (midnight + 60_000, false), (midnight - 1, false)] {
+        for (ms, want) in
+            [(midnight, false), (midnight + 1, true), (midnight + 59_999, true), (midnight + 60_000, false), (midnight - 1, false)]
+        {
             assert_eq!(cron.is_within(ms, run, &Zone::utc()), want, "{}", ms - midnight);
         }
     }
 
     #[test]
     fn refusals() {
-        for text in ["nonsense", "", "* * * *", "60 * * * *", "* 24 * * *", "* * 0 * *", "* * * 13 *", "* * * * 8", "5-1 * * * *", "*/0 * * * *", "@every 0s", "@never"] {
+        for text in [
+            "nonsense",
+            "",
+            "* * * *",
+            "60 * * * *",
+            "* 24 * * *",
+            "* * 0 * *",
+            "* * * 13 *",
+            "* * * * 8",
+            "5-1 * * * *",
+            "*/0 * * * *",
+            "@every 0s",
+            "@never",
+        ] {
             assert!(Cron::parse(text).is_err(), "{text}");
         }
     }

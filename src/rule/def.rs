@@ -171,7 +171,11 @@ mod tests {
             ("", r#"{"id":"r1","sql":"SELECT * FROM demo","actions":[]}"#, "Missing rule actions."),
             ("", r#"{"id":"r1","sql":"SELECT * FROM demo","actions":{}}"#, "a list of objects"),
             ("", r#"{"id":1}"#, "cannot unmarshal number into id"),
-            ("", r#"{"id":"r1","sql":"SELECT * FROM demo","actions":[{"log":{}}],"options":{"bufferLength":-1}}"#, "Rule r1 has invalid options: invalidBufferLength"),
+            (
+                "",
+                r#"{"id":"r1","sql":"SELECT * FROM demo","actions":[{"log":{}}],"options":{"bufferLength":-1}}"#,
+                "Rule r1 has invalid options: invalidBufferLength",
+            ),
         ] {
             let e = parse(id, text).expect_err(text);
             assert!(e.contains(words), "{text:.80}: {e:.300}");
@@ -180,7 +184,8 @@ mod tests {
 
     #[test]
     fn what_it_says() {
-        let def = parse("r1", r#"{"SQL":"SELECT a FROM demo","actions":[{}],"triggered":false,"tags":["x","y"],"name":"n"}"#).expect("fits");
+        let def =
+            parse("r1", r#"{"SQL":"SELECT a FROM demo","actions":[{}],"triggered":false,"tags":["x","y"],"name":"n"}"#).expect("fits");
         assert_eq!((def.id.as_str(), def.shown_name(), def.triggered), ("r1", "n", false));
         assert_eq!(def.sources().collect::<Vec<_>>(), ["demo"]);
         assert!(def.has_tags(&["y".into()]) && !def.has_tags(&["z".into()]) && def.has_tags(&[]));
@@ -188,7 +193,8 @@ mod tests {
 
     #[test]
     fn versions() {
-        for (old, new, want) in [("", "", true), ("", "1", true), ("1", "2", true), ("2", "2", false), ("2", "10", false), ("2", "", false)] {
+        for (old, new, want) in [("", "", true), ("", "1", true), ("1", "2", true), ("2", "2", false), ("2", "10", false), ("2", "", false)]
+        {
             assert_eq!(can_replace(old, new), want, "{old} {new}");
         }
     }

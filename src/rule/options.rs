@@ -228,9 +228,10 @@ impl RuleOptions {
             }
         }
         if !self.cron_datetime_range.is_empty() {
-            let ranges = self.cron_datetime_range.iter().map(|r| {
-                serde_json::json!({"begin": r.begin, "end": r.end, "beginTimestamp": r.begin_ms, "endTimestamp": r.end_ms})
-            });
+            let ranges = self
+                .cron_datetime_range
+                .iter()
+                .map(|r| serde_json::json!({"begin": r.begin, "end": r.end, "beginTimestamp": r.begin_ms, "endTimestamp": r.end_ms}));
             out.push(("cronDatetimeRange", ranges.collect()));
         }
         for (name, on) in [
@@ -393,7 +394,12 @@ mod tests {
 
     #[test]
     fn durations() {
-        for (json, want) in [("500", Duration::from_millis(500)), ("\"1m\"", Duration::from_secs(60)), ("1.9", Duration::from_millis(1)), ("0", Duration::ZERO)] {
+        for (json, want) in [
+            ("500", Duration::from_millis(500)),
+            ("\"1m\"", Duration::from_secs(60)),
+            ("1.9", Duration::from_millis(1)),
+            ("0", Duration::ZERO),
+        ] {
             assert_eq!(parse(&format!(r#"{{"lateTolerance":{json}}}"#)).expect(json).late_tolerance, want, "{json}");
         }
     }
@@ -433,7 +439,10 @@ mod tests {
             let e = parse(json).expect(json).check().expect_err(json);
             assert!(e.contains(word), "{json}: {e}");
         }
-        for json in [r#"{"concurrency":0,"bufferLength":0,"lateTolerance":0,"qos":7}"#, r#"{"cronDatetimeRange":[{"beginTimestamp":1,"endTimestamp":2}]}"#] {
+        for json in [
+            r#"{"concurrency":0,"bufferLength":0,"lateTolerance":0,"qos":7}"#,
+            r#"{"cronDatetimeRange":[{"beginTimestamp":1,"endTimestamp":2}]}"#,
+        ] {
             assert_eq!(parse(json).expect(json).check(), Ok(()), "{json}");
         }
     }

@@ -14,6 +14,8 @@ const _: () = assert!(HEIGHT_MAX <= 16384, "every level of an expression is a st
 /// A SELECT statement.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Select {
+    /// Its text, which spans point into.
+    pub text: String,
     /// What stands between SELECT and FROM.
     pub fields: Vec<Field>,
     /// The first source.

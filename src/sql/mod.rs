@@ -4,12 +4,14 @@
 //! `plan` is what runs. Follows <https://ekuiper.org/docs/en/latest/sqls/overview.html>; no text makes it panic.
 
 pub mod ast;
+mod bind;
 mod check;
 pub mod ddl;
 pub mod error;
 pub mod func;
 pub mod json_path;
 pub mod like;
+pub mod lower;
 pub mod parse;
 pub mod plan;
 mod text;

@@ -21,16 +21,20 @@ pub struct Plan {
     pub sources: Vec<Source>,
     /// What each slot holds.
     pub slots: Vec<SlotKind>,
-    /// Computed for every event, in this order, before WHERE.
+    /// Computed for every event, in this order, before the window and WHERE; the [late](Analytic::late) ones with SELECT.
     pub analytics: Vec<Analytic>,
     /// GROUP BY's window.
     pub window: Option<Window>,
     /// Joins, in order; `joins[i]` adds `sources[i + 1]`.
     pub joins: Vec<Join>,
+    /// Aggregates of WHERE, each with its slot: over all rows of the window (of the event, without one) before WHERE drops any.
+    pub filter_aggregates: Vec<Aggregate>,
     /// WHERE.
     pub filter: Option<Expr>,
-    /// GROUP BY without the window.
+    /// GROUP BY without the window; empty with a state window.
     pub groups: Vec<Expr>,
+    /// True if SELECT gives one row per group, not one per row: there are group keys, or SELECT has an aggregate.
+    pub grouped: bool,
     /// Aggregates of SELECT, HAVING and ORDER BY, each with its slot; inner ones first.
     pub aggregates: Vec<Aggregate>,
     /// HAVING.
@@ -85,6 +89,8 @@ pub enum SlotKind {
     Analytic(u16),
     /// Result of `aggregates[i]`.
     Aggregate(u16),
+    /// Result of `filter_aggregates[i]`.
+    FilterAggregate(u16),
     /// Number of the row in its collection, from 1.
     RowNumber,
 }
@@ -96,6 +102,17 @@ pub enum Expr {
     Const(Literal),
     /// The value in a slot.
     Slot(Slot),
+    /// The value in the first of these slots that is not missing: a column of a join that names no stream.
+    First(Vec<Slot>),
+    /// `*` as a value: the columns of row slots in one object, the last winning on equal names.
+    Row {
+        /// Row slots.
+        rows: Vec<Slot>,
+        /// EXCEPT.
+        except: Vec<String>,
+        /// REPLACE.
+        replace: Vec<(String, Self)>,
+    },
     /// `Plan::aliases[i]`, computed once per row.
     Alias(u16),
     /// `object->key`.
@@ -287,6 +304,8 @@ pub struct Analytic {
     pub partition: Vec<Expr>,
     /// OVER (WHEN ...).
     pub when: Option<Expr>,
+    /// True if it is computed with SELECT's fields, once per row that is sent: `changed_cols`, and what has an aggregate argument.
+    pub late: bool,
     /// Where its result goes.
     pub slot: Slot,
 }
@@ -300,7 +319,7 @@ pub struct Aggregate {
     pub name: &'static str,
     /// Arguments; the first is the column.
     pub args: Vec<Expr>,
-    /// The row slots when the first argument is `*`; `args` has the others then.
+    /// The row slots when the first argument is `*`; `args` has the others then. None for `count(*)`, which looks at no column.
     pub all: Option<Vec<Slot>>,
     /// FILTER (WHERE ...).
     pub filter: Option<Expr>,
@@ -352,7 +371,7 @@ pub struct Window {
     pub partition: Vec<Expr>,
 }
 
-/// Kinds of window; lengths in milliseconds.
+/// Kinds of window; lengths in milliseconds. A time window whose length or hop is not above 0 is accepted, and never closes.
 #[derive(Debug)]
 #[expect(missing_docs, reason = "facts §7.6 has the words")]
 pub enum WindowKind {

@@ -9,6 +9,7 @@ mod call;
 mod expr;
 
 use super::ast::{Expr, ExprKind, Field, Join, JoinKind, Order, Select, Source};
+use super::check;
 use super::ddl::{self, Create, Named};
 use super::error::{Span, SqlError};
 use super::token::{Kind, Mark, Token, Word, tokens};
@@ -164,7 +165,9 @@ impl<'a> Parser<'a> {
         if !matches!(self.peek().kind, Kind::End | Kind::Mark(Mark::Semicolon)) {
             return Err(self.expected("EOF"));
         }
-        Ok(Select { fields, from, joins, filter, group, having, order, limit })
+        let select = Select { text: self.text.to_owned(), fields, from, joins, filter, group, having, order, limit };
+        check::statement(&select)?;
+        Ok(select)
     }
 
     pub(super) fn field(&mut self) -> Result<Field, SqlError> {
