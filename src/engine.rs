@@ -20,6 +20,7 @@ use crate::gate::route::Endpoint;
 use crate::limits::{Limits, TARGET_BYTES};
 use crate::ring::{Parts, Refused, Ring};
 use crate::rule::run::{FeedId, Feeds, Lent, Rule, RuleUnit, Slice};
+use crate::rule::status::{self, Metric};
 use crate::sink::{Kind, Outcome, Payload, SinkScratch, SinkUnit, Target};
 use crate::source::resolve::topic_matches;
 use crate::source::{Feed, PushFeed, StreamSpec};
@@ -246,20 +247,61 @@ impl Engine {
         !self.routes.is_empty()
     }
 
-    /// Counters of the port.
+    /// Metrics of a run, as status shows them; `None` without a run.
     #[must_use]
-    pub const fn port(&self) -> &PortStats {
-        &self.port
+    pub fn metrics(&self, id: &str) -> Option<Vec<(String, Metric)>> {
+        let rule = &self.rules.get(id)?.rule;
+        let reader = |(feed, reader): (FeedId, crate::ring::ReaderId)| {
+            let ring = self.feeds.open.get(usize::from(feed.0)).and_then(Option::as_ref).map(|open| &open.ring);
+            ring.map_or((0, 0), |ring| (ring.waiting(reader), ring.lost(reader)))
+        };
+        let (waiting, lost): (Vec<usize>, Vec<u64>) = rule.readers().map(reader).unzip();
+        Some(status::metrics(rule, &waiting, &lost))
     }
 
-    /// Streams now open: name, readings taken and refused, readings and bytes held.
-    pub fn streams(&self) -> impl Iterator<Item = (&str, u64, u64, usize, usize)> {
-        self.feeds.open.iter().flatten().map(|o| (o.spec.name.as_str(), o.accepted_total, o.refused_total, o.ring.len(), o.ring.used()))
-    }
-
-    /// Ids of running rules.
-    pub fn rule_ids(&self) -> impl Iterator<Item = &str> {
-        self.rules.keys().map(String::as_str)
+    /// Every counter that eKuiper lacks, zeros included: the body of `GET /counters`.
+    #[must_use]
+    pub fn counters(&self) -> serde_json::Value {
+        use serde_json::{Map, Value as Json, json};
+        let p = &self.port;
+        let port = json!({
+            "accepted_total": p.accepted_total,
+            "refused_no_route_total": p.no_route_total,
+            "refused_method_total": p.wrong_method_total,
+            "refused_too_large_total": p.too_large_total,
+            "refused_coding_total": p.coding_total,
+            "refused_type_total": p.wrong_type_total,
+            "refused_malformed_total": p.malformed_total,
+            "refused_queue_full_total": p.queue_full_total,
+        });
+        let mut streams = Map::new();
+        for open in self.feeds.open.iter().flatten() {
+            streams.insert(
+                open.spec.name.clone(),
+                json!({
+                    "accepted_total": open.accepted_total,
+                    "refused_total": open.refused_total,
+                    "queued": open.ring.len(),
+                    "queued_bytes": open.ring.used(),
+                    "queue_bytes": open.ring.capacity(),
+                }),
+            );
+        }
+        let (mut rules, mut sinks) = (Map::new(), Map::new());
+        for (id, running) in &self.rules {
+            let lost: u64 = running
+                .rule
+                .readers()
+                .filter_map(|(f, r)| Some(self.feeds.open.get(usize::from(f.0))?.as_ref()?.ring.lost(r)))
+                .sum();
+            rules.insert(id.clone(), json!({ "dropped_queue_total": lost, "blocked": running.rule.is_blocked() }));
+            for sink in &running.rule.unit.sinks {
+                let mut counts: Map<String, Json> = sink.drops().all().iter().map(|(name, n)| ((*name).to_owned(), json!(n))).collect();
+                counts.insert("waiting".into(), json!(sink.waiting()));
+                sinks.insert(format!("{id}/{}", sink.name()), Json::Object(counts));
+            }
+        }
+        json!({ "port": port, "streams": streams, "rules": rules, "sinks": sinks })
     }
 
     /// Streams behind one endpoint must want the same of requests, else a sender could not please both.

@@ -1,7 +1,7 @@
 //! Rules: what a definition says ([`def`], [`options`], [`cron`]), and what becomes of it.
 //!
 //! [`run`] is one run of a rule, with its operators' counters in [`ops`];
-//! [`rows`] reads records, [`project`] writes rows.
+//! [`rows`] reads records, [`project`] writes rows, [`status`] shows counters.
 
 pub mod cron;
 pub mod def;
@@ -11,6 +11,7 @@ pub mod options;
 pub mod project;
 pub mod rows;
 pub mod run;
+pub mod status;
 
 pub use cron::Cron;
 pub use def::RuleDef;
