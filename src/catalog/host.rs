@@ -9,6 +9,7 @@ use core::net::SocketAddr;
 use super::sources::Sources;
 use crate::config::Config;
 use crate::rule::RuleDef;
+pub use crate::rule::status::Metric;
 use crate::sql::types::Type;
 use crate::time::Now;
 
@@ -226,15 +227,6 @@ pub struct Compiled<U> {
     pub columns: Vec<(String, Option<Type>)>,
     /// Whether it needs the data port.
     pub needs_data_port: bool,
-}
-
-/// The value of a metric.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Metric {
-    /// A count, a time, a code.
-    Int(i64),
-    /// A text.
-    Text(String),
 }
 
 /// How a run ended by itself.

@@ -9,7 +9,7 @@ use super::run::RuleUnit;
 use crate::stats::{ConnStats, OpStats};
 
 /// The value of a metric.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Metric {
     /// A count, a time, a code.
     Int(i64),
