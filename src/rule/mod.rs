@@ -3,6 +3,7 @@
 //! [`run`] is one run of a rule, with its operators' counters in [`ops`];
 //! [`rows`] reads records, [`project`] writes rows, [`status`] shows counters.
 
+pub mod compile;
 pub mod cron;
 pub mod def;
 mod fields;

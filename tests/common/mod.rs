@@ -1,0 +1,119 @@
+//! Drives the real engine without a socket: definitions in, requests as bytes, messages out.
+#![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use pushgate::config::{Config, Input};
+use pushgate::engine::{Engine, Progress};
+use pushgate::rule::RuleDef;
+use pushgate::rule::compile::{Definitions, PlanFault, Surroundings, compile};
+use pushgate::sink::{Outcome, Target, TlsClient, TlsLoader, TlsProps};
+use pushgate::sql::ddl::Create;
+use pushgate::sql::parse::{self, Statement};
+use pushgate::time::{Instant, Now, Timestamp, Zone};
+use pushgate::wire::{Answer, Gate, HeadInfo, Peer, Verdict};
+
+/// An engine with definitions and a clock that only moves when told to.
+pub struct Bench {
+    pub engine: Engine,
+    pub now: Now,
+    config: Config,
+    streams: Streams,
+    head: HeadInfo,
+}
+
+#[derive(Default)]
+struct Streams(BTreeMap<String, Arc<Create>>);
+
+impl Definitions for Streams {
+    fn source(&self, name: &str) -> Option<Arc<Create>> {
+        self.0.get(name).cloned()
+    }
+}
+
+struct NoTls;
+
+impl TlsLoader for NoTls {
+    fn client(&self, _: &TlsProps) -> Result<TlsClient, String> {
+        Err("no TLS in this test".into())
+    }
+}
+
+impl Bench {
+    pub fn new(seed: u64) -> Self {
+        let config = Config::load(&Input { main: None, sources: &[], env: &[] }).expect("defaults load");
+        let now = Now { mono: Instant(1), wall: Timestamp(1_700_000_000_000) };
+        Self { engine: Engine::new(config.limits.clone(), seed), now, config, streams: Streams::default(), head: HeadInfo::default() }
+    }
+
+    pub fn stream(&mut self, ddl: &str) {
+        match parse::statement(ddl) {
+            Ok(Some(Statement::Create(create))) => drop(self.streams.0.insert(create.name.clone(), Arc::new(create))),
+            other => panic!("{ddl}: {other:?}"),
+        }
+    }
+
+    pub fn try_rule(&mut self, json: &str) -> Result<(), PlanFault> {
+        let def = RuleDef::parse("", json, &self.config.rule).map_err(|message| PlanFault { code: 1000, message })?;
+        let zone = Zone::utc();
+        let around = Surroundings { config: &self.config, tls: &NoTls, zone: &zone, zones: &|_| None };
+        let unit = compile(&def, &self.streams, &around)?;
+        self.engine.start(unit, self.now).map_err(|fault| PlanFault { code: 2201, message: fault.0 })
+    }
+
+    /// A rule `r1` with the SQL and one log sink with `sendSingle`.
+    pub fn rule(&mut self, sql: &str) {
+        let json = serde_json::json!({"id": "r1", "sql": sql, "actions": [{"log": {"sendSingle": true}}], "options": {"sendError": true}});
+        self.try_rule(&json.to_string()).unwrap_or_else(|fault| panic!("{sql}: {fault:?}"));
+    }
+
+    /// One request; its status and answer.
+    pub fn request(&mut self, method: &str, path: &str, body: &[u8]) -> (u16, String) {
+        let head = format!("{method} {path} HTTP/1.1\r\nHost: x\r\nX-Device: d7\r\nContent-Length: {}\r\n\r\n", body.len());
+        let peer = Peer { addr: [127, 0, 0, 1].into(), tls: false };
+        self.head.parse(head.as_bytes()).expect("a head");
+        let view = self.head.view(head.as_bytes());
+        let reply = match self.engine.head(&view, &peer, self.now) {
+            Verdict::Refuse(reply) => reply,
+            Verdict::Take(ticket) => match self.engine.body(ticket, &view, body, self.now) {
+                Answer::Now(reply) => reply,
+            },
+        };
+        (reply.status, String::from_utf8_lossy(reply.content()).into_owned())
+    }
+
+    pub fn push(&mut self, path: &str, body: &str) {
+        let (status, text) = self.request("POST", path, body.as_bytes());
+        assert_eq!((status, text.as_str()), (200, "ok"), "{body}");
+    }
+
+    /// Runs rules until nothing moves.
+    pub fn settle(&mut self) {
+        while self.engine.step(self.now) == Progress::More {}
+    }
+
+    /// What the log sinks of all rules give, in order per rule.
+    pub fn logged(&mut self) -> Vec<String> {
+        self.settle();
+        let ids: Vec<_> = self.engine.sinks().map(|(id, _)| id).collect();
+        let mut out = Vec::new();
+        for id in ids {
+            loop {
+                let now = self.now;
+                let Some(payload) = self.engine.next_out(id, now) else { break };
+                if matches!(payload.target, Target::Log { .. }) {
+                    out.push(String::from_utf8_lossy(payload.body).into_owned());
+                }
+                self.engine.done(id, Outcome::Delivered, now);
+            }
+        }
+        out
+    }
+
+    /// Lets `ms` milliseconds pass on both clocks.
+    pub fn pass(&mut self, ms: u64) {
+        self.now.mono = Instant(self.now.mono.0 + ms * 1_000_000);
+        self.now.wall = Timestamp(self.now.wall.0 + i64::try_from(ms).expect("small"));
+    }
+}
