@@ -146,7 +146,8 @@ impl Host for Fake {
     }
 
     fn load(&mut self) -> Vec<Stored> {
-        let stored = |((kind, name), text): (&(Kind, String), &String)| Stored { kind: *kind, file: format!("{name}.json"), text: Ok(text.clone()) };
+        let stored =
+            |((kind, name), text): (&(Kind, String), &String)| Stored { kind: *kind, file: format!("{name}.json"), text: Ok(text.clone()) };
         self.files.iter().map(stored).collect()
     }
 

@@ -432,7 +432,11 @@ impl<H: Host> Control<H> {
                 let metrics = if state.is_live() { self.metrics_of(&id).unwrap_or_default() } else { Vec::new() };
                 let (last, count) = latest_exception(&metrics);
                 let id = json_string(&id);
-                format!("{id}:{{\"status\":{},\"last_exception\":{},\"exceptions_total\":{count}}}", json_string(state.words()), json_string(last))
+                format!(
+                    "{id}:{{\"status\":{},\"last_exception\":{},\"exceptions_total\":{count}}}",
+                    json_string(state.words()),
+                    json_string(last)
+                )
             })
             .collect();
         format!("{{{}}}", items.join(","))
@@ -854,7 +858,9 @@ mod tests {
         let want = "{\n  \"status\": \"running\",\n  \"message\": \"\",\n  \"lastStartTimestamp\": 1700000000000,\n  \"lastStopTimestamp\": 0,\n  \"nextStartTimestamp\": 0,\n  \"source_demo_0_records_in_total\": 3,\n  \"op_2_x_0_exceptions_total\": 1,\n  \"op_2_x_0_last_exception\": \"a \\\"b\\\"\",\n  \"op_2_x_0_last_exception_time\": 5\n}";
         assert_eq!(c.rule_status("r1").expect("status"), want);
         assert_eq!(c.all_status(), r#"{"r1":{"status":"running","last_exception":"a \"b\"","exceptions_total":1}}"#);
-        assert!(c.rule_status_v2("r1").expect("v2").starts_with(r#"{"lastStartTimestamp":1700000000000,"lastStopTimestamp":0,"message":"","#));
+        assert!(
+            c.rule_status_v2("r1").expect("v2").starts_with(r#"{"lastStartTimestamp":1700000000000,"lastStopTimestamp":0,"message":"","#)
+        );
         c.stop_rule("r1").expect("stop");
         let stopped = c.rule_status("r1").expect("status");
         assert!(stopped.contains("\"message\": \"canceled manually\"") && stopped.contains("records_in_total\": 3"), "{stopped}");

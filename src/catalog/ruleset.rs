@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
+use super::Control;
 use super::host::{Fault, Host, Kind};
 use super::keys::Group;
 use super::text::go_json;
-use super::Control;
 use crate::rule::def;
 
 /// The members of a whole export, in eKuiper's order.
@@ -269,7 +269,8 @@ impl<H: Host> Control<H> {
             (false, true) => Ok(content.to_owned()),
             (true, false) => {
                 let Some(path) = file.strip_prefix("file://") else {
-                    let hint = if file.starts_with("http") { "turn basic.importHttp on, or send the content" } else { "expected file:///..." };
+                    let hint =
+                        if file.starts_with("http") { "turn basic.importHttp on, or send the content" } else { "expected file:///..." };
                     return Err(Fault::plain(format!("Fail to read file: {file}: {hint}")));
                 };
                 self.host.read_upload(path.trim_start_matches('/')).map_err(|e| Fault::plain(format!("Fail to read file: {e}")))

@@ -130,7 +130,8 @@ impl<H: Host> Control<H> {
             }
             Some(Statement::Describe(named)) => self.describe_source(&named.name, named.table).map(Create::describe).map_err(general),
             Some(Statement::Explain(named)) => {
-                self.describe_source(&named.name, named.table).map_err(|e| general(Fault::plain(e.message.replacen("Describe", "Explain", 1))))?;
+                self.describe_source(&named.name, named.table)
+                    .map_err(|e| general(Fault::plain(e.message.replacen("Describe", "Explain", 1))))?;
                 Ok("TO BE SUPPORTED".to_owned())
             }
             Some(Statement::Drop(named)) => {
@@ -283,7 +284,10 @@ mod tests {
             (DDL, "Create stream fails: Item demo already exists."),
             (r#"CREATE TABLE demo () WITH (DATASOURCE="/t")"#, "Create table fails: Item demo already exists."),
             ("CREATE STREAM `a b` () WITH ()", "id 'a b' contains invalid characters"),
-            (r#"CREATE TABLE l () WITH (DATASOURCE="/t", TYPE="httppush", KIND="lookup")"#, "Create table fails: lookup source type httppush not found."),
+            (
+                r#"CREATE TABLE l () WITH (DATASOURCE="/t", TYPE="httppush", KIND="lookup")"#,
+                "Create table fails: lookup source type httppush not found.",
+            ),
             ("DESCRIBE STREAM none", "Describe stream fails, none is not found."),
             ("DESCRIBE TABLE demo", "Describe table fails, table demo is not found."),
             ("EXPLAIN STREAM none", "Explain stream fails, none is not found."),

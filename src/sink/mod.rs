@@ -21,8 +21,8 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value as Json};
 
-pub use self::outbox::Drops;
 use self::common::Common;
+pub use self::outbox::Drops;
 use self::outbox::{Bounds, Outbox, Verdict, Waiting};
 use self::pipeline::Pipeline;
 use self::props::Props;
@@ -302,7 +302,8 @@ fn build_unit(name: &str, map: &Map<String, Json>, env: &SinkEnv<'_>) -> Result<
         Kind::Nop => Sort::Nop { log: props.flag("log")?.unwrap_or(false) },
         _ => Sort::Log,
     };
-    let common = Common::read(&mut props, env.defaults, kind == Kind::File).map_err(|e| format!("fail to parse sink configuration: {e}"))?;
+    let common =
+        Common::read(&mut props, env.defaults, kind == Kind::File).map_err(|e| format!("fail to parse sink configuration: {e}"))?;
     let name = format!("{name}_{}", env.action);
     let warnings = props.unknown(&name);
     let loses = env.qos == 0 && !env.waits_when_full;

@@ -385,7 +385,10 @@ mod tests {
         assert_eq!(head(&mut o, 2), Some(b'b'));
         o.done(Verdict::Failed { text: "no" }, at(3));
         assert_eq!(head(&mut o, 3), None);
-        assert_eq!((o.sink.records_in_total, o.sink.records_out_total, o.sink.exceptions_total, o.sink.messages_processed_total), (2, 1, 1, 2));
+        assert_eq!(
+            (o.sink.records_in_total, o.sink.records_out_total, o.sink.exceptions_total, o.sink.messages_processed_total),
+            (2, 1, 1, 2)
+        );
         assert_eq!(o.drops.refused_total, 1);
     }
 

@@ -68,8 +68,12 @@ impl<'p> Props<'p> {
 
     pub(super) fn texts(&mut self, name: &'static str) -> Result<Vec<String>, String> {
         let Some(value) = self.get(name) else { return Ok(Vec::new()) };
-        let Some(list) = value.as_array() else { return Err(format!("'{name}' source data must be an array or slice, got {}", kind(value))) };
-        let text = |(i, value): (usize, &Value)| value.as_str().map(str::to_owned).ok_or_else(|| wrong(&format!("{name}[{i}]"), "a string", value));
+        let Some(list) = value.as_array() else {
+            return Err(format!("'{name}' source data must be an array or slice, got {}", kind(value)));
+        };
+        let text = |(i, value): (usize, &Value)| {
+            value.as_str().map(str::to_owned).ok_or_else(|| wrong(&format!("{name}[{i}]"), "a string", value))
+        };
         list.iter().enumerate().map(text).collect()
     }
 
@@ -123,7 +127,9 @@ mod tests {
 
     #[test]
     fn types_are_strict_as_ekuipers() {
-        let map = map(r#"{"s":1,"b":"true","i":"3","f":2.9,"n":null,"l":"x","l2":["a",1],"m":{"a":1},"m2":"x","d":true,"D2":"1m30s","d3":50,"d4":-1,"d5":"-1s","d6":"abc"}"#);
+        let map = map(
+            r#"{"s":1,"b":"true","i":"3","f":2.9,"n":null,"l":"x","l2":["a",1],"m":{"a":1},"m2":"x","d":true,"D2":"1m30s","d3":50,"d4":-1,"d5":"-1s","d6":"abc"}"#,
+        );
         let mut p = Props::new(&map);
         assert!(p.text("s").is_err());
         assert!(p.flag("b").is_err());
@@ -147,6 +153,9 @@ mod tests {
         assert_eq!(p.flag("sendSingle"), Ok(Some(true)));
         let mut lines = p.unknown("log_0");
         lines.sort();
-        assert_eq!(lines, ["sink log_0: unknown property sendSngle, did you mean sendSingle?", "sink log_0: unknown property whatever has no effect"]);
+        assert_eq!(
+            lines,
+            ["sink log_0: unknown property sendSngle, did you mean sendSingle?", "sink log_0: unknown property whatever has no effect"]
+        );
     }
 }

@@ -10,6 +10,7 @@ use super::ast::{self, ExprKind, Select};
 use super::bind::{Bound, bind};
 use super::check::{find, is_kind};
 use super::error::{Span, SqlError};
+use super::explain::Texts;
 use super::func::{FuncId, Kind};
 use super::plan::{Alias, Expr, Field, Join, JoinKind, Order, Plan, Slot, SlotKind, Source, Unit, Window, WindowKind};
 use crate::limits::SLOT_COUNT;
@@ -170,6 +171,8 @@ impl<'s> Lowerer<'s> {
             }
         }
         lowered.sort_by_key(|(place, _)| *place);
+        let texts = Texts(self.bound);
+        self.plan.labels = lowered.iter().filter_map(|(place, _)| select.fields.get(*place)).map(|f| texts.label(f)).collect();
         self.plan.fields = lowered.into_iter().map(|(_, field)| field).collect();
         Ok(())
     }

@@ -8,6 +8,7 @@ mod bind;
 mod check;
 pub mod ddl;
 pub mod error;
+pub mod explain;
 pub mod func;
 pub mod json_path;
 pub mod like;

@@ -47,12 +47,27 @@ pub struct Plan {
     pub calls: Vec<(FuncId, &'static str)>,
     /// SELECT's fields.
     pub fields: Vec<Field>,
+    /// For each field, what stands before its error: `alias: r expr: binaryExpr:{ demo.a + 1 }`.
+    pub labels: Vec<String>,
     /// LIMIT.
     pub limit: Option<i64>,
     /// True if `row_number()` is used: rows are numbered after HAVING, before ORDER BY, into [`SlotKind::RowNumber`].
     pub row_number: bool,
     /// True if `meta()` or anything else needs the arrival facts of events.
     pub meta: bool,
+}
+
+impl Plan {
+    /// Whether WHERE is applied to events before they enter the window, rather than to the rows of a window: so with time and
+    /// state windows in processing time, as eKuiper's optimizer moves it. Aggregates in WHERE and joins need the whole window.
+    #[must_use]
+    pub fn filters_before_window(&self, event_time: bool) -> bool {
+        let moves = match self.window.as_ref().map(|w| &w.kind) {
+            None | Some(WindowKind::Count { .. } | WindowKind::Sliding { .. }) => false,
+            Some(_) => !event_time,
+        };
+        moves && self.filter.is_some() && self.joins.is_empty() && self.filter_aggregates.is_empty()
+    }
 }
 
 /// One stream or table that the statement reads.

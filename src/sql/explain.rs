@@ -1,0 +1,317 @@
+//! A statement's plan as text: one JSON line per step, each below what it feeds, in eKuiper's words (facts §4.5).
+//!
+//! [`Texts`] spells expressions as eKuiper does, with names bound (`binaryExpr:{ demo.a + 1 }`): users find the failing expression
+//! of a rule by that text in errors, too.
+
+use super::ast::{Column, Expr, ExprKind, JoinKind, Key, Order, Select, Set, WindowKind};
+use super::bind::{Bound, Target, bind};
+use super::check::is_kind;
+use super::error::{Span, SqlError};
+use super::func::Kind;
+use super::like;
+use super::plan::{Plan, Source};
+use super::text::float;
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+/// The steps of `select` over `sources`, the last one first. `plan` is what it was lowered to.
+///
+/// # Errors
+/// What planning refuses.
+pub fn explain(select: &Select, plan: &Plan, event_time: bool, reuse_aliases: bool) -> Result<String, SqlError> {
+    let bound = bind(select, &plan.sources, reuse_aliases)?;
+    let texts = Texts(&bound);
+    let before_window = plan.filters_before_window(event_time);
+    let mut steps: Vec<(&str, String)> = Vec::new();
+    let fields: Vec<String> = bound.order.iter().filter_map(|i| select.fields.get(*i)).map(|f| texts.field(f)).collect();
+    if let Some(field) = select.fields.iter().find(|f| is_kind(&f.expr, Kind::SetReturning)) {
+        steps.push(("ProjectSetPlan", format!("SrfMap:{{key:{}}}, EnableLimit:{}", field.output(), select.limit.is_some())));
+    }
+    let limit = select.limit.filter(|_| steps.is_empty()).map(|l| format!(", Limit:{l}")).unwrap_or_default();
+    steps.push(("ProjectPlan", format!("Fields:[ {} ]{limit}", fields.join(", "))));
+    if !select.order.is_empty() {
+        steps.push(("OrderPlan", format!("SortFields:[ {} ]", list(&select.order, |o| texts.order(o)))));
+    }
+    if plan.row_number {
+        steps.push(("WindowFuncPlan", "windowFuncField:{name:wf_row_number_1, expr:Call:{ name:row_number }}".to_owned()));
+    }
+    if let Some(having) = &select.having {
+        steps.push(("HavingPlan", format!("Condition:{{ {} }}, ", texts.expr(having))));
+    }
+    if !plan.groups.is_empty() {
+        let keys: Vec<String> = select.keys().map(|k| texts.expr(k)).collect();
+        steps.push(("AggregatePlan", format!("Dimension:{{ {} }}", keys.join(", "))));
+    }
+    let filter = select.filter.as_ref().map(|f| texts.expr(f));
+    if let Some(filter) = filter.as_ref().filter(|_| !before_window) {
+        steps.push(("FilterPlan", format!("Condition:{{ {filter} }}, ")));
+    }
+    if !select.joins.is_empty() {
+        steps.push(("JoinPlan", format!("Joins:[ {} ]", list(&select.joins, |j| texts.join(j)))));
+        let tables: Vec<&str> = plan.sources.iter().filter(|s| s.table).map(|s| s.name.as_str()).collect();
+        if !tables.is_empty() {
+            steps.push(("JoinAlignPlan", format!("Emitters:[ {} ]", tables.join(", "))));
+        }
+    }
+    if let Some(window) = select.window() {
+        let filter = window.filter.as_ref().map(|f| format!(", condition:{}", texts.expr(f))).unwrap_or_default();
+        let (name, length) = window_name(&window.kind);
+        steps.push(("WindowPlan", format!("{{ length:{length}, windowType:{name}{filter}, limit: 0 }}")));
+    }
+    if let Some(filter) = filter.filter(|_| before_window) {
+        steps.push(("FilterPlan", format!("Condition:{{ {filter} }}, ")));
+    }
+    let analytic = |e: &Expr| is_kind(e, Kind::Analytic) && !matches!(&e.kind, ExprKind::Call(call) if call.name == "changed_cols");
+    let mut calls = Vec::new();
+    for field in bound.order.iter().filter_map(|i| select.fields.get(*i)) {
+        field.expr.walk(&mut |e| {
+            calls.extend(analytic(e).then(|| texts.expr(e)));
+            true
+        });
+    }
+    if !plan.analytics.iter().all(|a| a.late) {
+        steps.push(("AnalyticFuncsPlan", format!("FieldFuncs:[ {} ]", calls.join(", "))));
+    }
+    if event_time {
+        let streams: Vec<&str> = plan.sources.iter().filter(|s| !s.table).map(|s| s.name.as_str()).collect();
+        let info = format!("Emitters:[ {} ], SendWatermark:{}", streams.join(", "), select.window().is_some());
+        steps.push(("WatermarkPlan", info));
+    }
+    let mut out = String::new();
+    for (level, (op, info)) in steps.iter().enumerate() {
+        line(&mut out, level, op, level, info);
+    }
+    for (i, source) in plan.sources.iter().enumerate() {
+        line(&mut out, steps.len(), "DataSourcePlan", steps.len() + i, &source_info(plan, i, source));
+    }
+    Ok(out.trim_matches('\n').to_owned())
+}
+
+fn line(out: &mut String, level: usize, op: &str, id: usize, info: &str) {
+    let tabs = "\t".repeat((2 * level).saturating_sub(1));
+    let _ = writeln!(out, "{tabs}{{\"op\":\"{op}_{id}\",\"info\":{}}}", serde_json::Value::from(info));
+}
+
+fn source_info(plan: &Plan, index: usize, source: &Source) -> String {
+    let mut out = format!("StreamName: {}", source.name);
+    let (mut names, mut all) = (BTreeSet::new(), false);
+    for slot in &plan.slots {
+        match slot {
+            super::plan::SlotKind::Column { source, name, .. } if usize::from(*source) == index => {
+                names.insert(name.as_str());
+            }
+            super::plan::SlotKind::Row { source } if usize::from(*source) == index => all = true,
+            _ => {}
+        }
+    }
+    if all {
+        names.extend(source.columns.iter().flatten().map(|c| c.name.as_str()));
+    }
+    if !names.is_empty() {
+        let _ = write!(out, ", StreamFields:[ {} ]", names.into_iter().collect::<Vec<_>>().join(", "));
+    }
+    out
+}
+
+const fn window_name(kind: &WindowKind) -> (&'static str, i64) {
+    match kind {
+        WindowKind::Tumbling { length, .. } => ("TUMBLING_WINDOW", *length),
+        WindowKind::Hopping { length, .. } => ("HOPPING_WINDOW", *length),
+        WindowKind::Sliding { length, .. } => ("SLIDING_WINDOW", *length),
+        WindowKind::Session { length, .. } => ("SESSION_WINDOW", *length),
+        WindowKind::Count { length, .. } => ("COUNT_WINDOW", *length),
+        WindowKind::States { .. } | WindowKind::State { .. } => ("", 0),
+    }
+}
+
+fn list<T>(items: &[T], text: impl Fn(&T) -> String) -> String {
+    items.iter().map(text).collect::<Vec<_>>().join(", ")
+}
+
+/// Spells expressions of a bound statement.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Texts<'b, 's>(pub(super) &'b Bound<'s>);
+
+impl Texts<'_, '_> {
+    /// What stands before the error of a field: the alias and its definition, or the expression.
+    pub(super) fn label(&self, field: &super::ast::Field) -> String {
+        match &field.alias {
+            Some(alias) => format!("alias: {alias} expr: {}", self.expr(&field.expr)),
+            None => format!("expr: {}", self.expr(&field.expr)),
+        }
+    }
+
+    fn field(&self, field: &super::ast::Field) -> String {
+        match &field.alias {
+            Some(alias) => format!("$$alias.{alias},aliasRef:{}", self.expr(&field.expr)),
+            None => self.expr(&field.expr),
+        }
+    }
+
+    fn order(&self, order: &Order) -> String {
+        format!("sortField:{{ name:{}, ascending:{}, fieldExpr:{{ {} }} }}", order.name, !order.descending, self.expr(&order.expr))
+    }
+
+    fn join(&self, join: &super::ast::Join) -> String {
+        let kind = match join.kind {
+            JoinKind::Inner => "INNER_JOIN",
+            JoinKind::Left => "LEFT_JOIN",
+            JoinKind::Right => "RIGHT_JOIN",
+            JoinKind::Full => "FULL_JOIN",
+            JoinKind::Cross => "CROSS_JOIN",
+        };
+        format!("{{ joinType:{kind}, {} }}", join.on.as_ref().map(|on| self.expr(on)).unwrap_or_default())
+    }
+
+    fn column(&self, column: &Column, span: Span) -> String {
+        let (name, target, key) = self.0.column(column, span);
+        let of = match target {
+            Target::ByName => format!("$$default.{name}"),
+            Target::Nothing => format!("{}.{name}", column.stream.as_deref().unwrap_or("$$default")),
+            Target::Source(source) => format!("{}.{name}", self.0.sources.get(source).map_or("", |s| s.name.as_str())),
+            Target::Alias(alias) => {
+                let field = self.0.aliases.get(alias).and_then(|a| self.0.select.fields.get(a.field));
+                format!("$$alias.{name},aliasRef:{}", field.map(|f| self.expr(&f.expr)).unwrap_or_default())
+            }
+        };
+        match key {
+            Some(key) => format!("binaryExpr:{{ {of} -> jsonFieldName:{key} }}"),
+            None => of,
+        }
+    }
+
+    /// An expression.
+    pub(super) fn expr(&self, expr: &Expr) -> String {
+        let binary = |left: &Expr, op: &str, right: String| format!("binaryExpr:{{ {} {op} {right} }}", self.expr(left));
+        let not = |not: bool, op: &str| if not { format!("NOT {op}") } else { op.to_owned() };
+        match &expr.kind {
+            ExprKind::Int(value) => value.to_string(),
+            ExprKind::Float(value) => float(*value),
+            ExprKind::Text(text) => text.clone(),
+            ExprKind::Bool(value) => value.to_string(),
+            ExprKind::Unit(unit, _) => unit.text().to_owned(),
+            ExprKind::Column(column) => self.column(column, expr.span),
+            ExprKind::Meta(column) => {
+                let stream = column.stream.as_deref().unwrap_or("$$default");
+                format!("metaRef:{{ streamName:{stream}, fieldName:{} }}", column.name)
+            }
+            ExprKind::Star(_) => "*".to_owned(),
+            ExprKind::Paren(inner) => format!("parenExpr:{{ {} }}", self.expr(inner)),
+            ExprKind::Binary { op, left, right } => binary(left, op.text(), self.expr(right)),
+            ExprKind::Arrow { of, key: Key::Name(name) } => binary(of, "->", format!("jsonFieldName:{name}")),
+            ExprKind::Arrow { of, key: Key::Other(other) } => binary(of, "->", self.expr(other)),
+            ExprKind::Index { of, index } => format!("binaryExpr:{{ {}[{}] }}", self.expr(of), self.expr(index)),
+            ExprKind::Slice { of, start, end } => {
+                let start = start.as_ref().map_or_else(|| "0".to_owned(), |e| self.expr(e));
+                let end = end.as_ref().map_or_else(|| i32::MIN.to_string(), |e| self.expr(e));
+                format!("binaryExpr:{{ {}[ColonExpr:{{ start:{{ {start} }}, end:{{ {end} }} }}] }}", self.expr(of))
+            }
+            ExprKind::In { of, not: n, set } => {
+                let set = match set {
+                    Set::List(items) => format!("valueSetExpr:{{ literalExprs:[{}] }}", list(items, |e| self.expr(e))),
+                    Set::Array(array) => self.expr(array),
+                };
+                binary(of, &not(*n, "IN"), set)
+            }
+            ExprKind::Between { of, not: n, low, high } => {
+                binary(of, &not(*n, "BETWEEN"), format!("betweenExpr:{{ {}, {} }}", self.expr(low), self.expr(high)))
+            }
+            ExprKind::Like { of, not: n, pattern } => {
+                let pattern = match &pattern.kind {
+                    ExprKind::Text(text) => like::regex_text(text),
+                    _ => self.expr(pattern),
+                };
+                binary(of, &not(*n, "LIKE"), format!("likePattern:{pattern}"))
+            }
+            ExprKind::Case { of, whens, .. } => {
+                let value = of.as_ref().map(|of| format!("value:{{ {} }}, ", self.expr(of))).unwrap_or_default();
+                let whens = list(whens, |(when, _)| format!("{{ whenClause:{{ {} }} }}", self.expr(when)));
+                format!("caseExprValue:{{ {value}whenClauses:[{whens}] }}")
+            }
+            ExprKind::Call(call) => {
+                let columns = call.name == "changed_cols";
+                let arg = |e: &Expr| match (&e.kind, columns) {
+                    (ExprKind::Column(column), true) => format!("colFuncField:{{ name: {}, expr:{{ {} }} }}", column.name, self.expr(e)),
+                    (ExprKind::Star(_), true) => "colFuncField:{ name: *, expr:{ * } }".to_owned(),
+                    (_, true) => format!("colFuncField:{{ expr:{{ {} }} }}", self.expr(e)),
+                    _ => self.expr(e),
+                };
+                let mut args: Vec<String> = (call.name == "deduplicate").then(|| "*".to_owned()).into_iter().collect();
+                args.extend(call.args.iter().map(arg));
+                let args = if args.is_empty() { String::new() } else { format!(", args:[{}]", args.join(", ")) };
+                let when = call.when.as_ref().map(|e| format!(", when:{{ {} }}", self.expr(e))).unwrap_or_default();
+                format!("Call:{{ name:{}{args}{when} }}", call.name)
+            }
+            ExprKind::Window(window) => {
+                let filter = window.filter.as_ref().map(|e| format!(", {}", self.expr(e))).unwrap_or_default();
+                format!("window:{{ windowType:{}{filter} }}", window_name(&window.kind).0)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sql::lower::lower;
+    use crate::sql::parse;
+
+    fn text(sql: &str, event_time: bool) -> String {
+        let select = parse::select(sql).unwrap_or_else(|e| panic!("{e}"));
+        let names: Vec<String> = select.sources().map(str::to_owned).collect();
+        let sources =
+            names.into_iter().map(|name| Source { alias: name.clone(), table: name.starts_with('t'), name, columns: None }).collect();
+        let plan = lower(&select, sources, true, &|_| None).unwrap_or_else(|e| panic!("{e}"));
+        explain(&select, &plan, event_time, true).unwrap_or_else(|e| panic!("{e}"))
+    }
+
+    #[test]
+    fn chains() {
+        assert_eq!(
+            text("SELECT a, b + 1 AS c FROM demo WHERE c > 2 AND d LIKE 'x%' LIMIT 3", false),
+            concat!(
+                r#"{"op":"ProjectPlan_0","info":"Fields:[ demo.a, $$alias.c,aliasRef:binaryExpr:{ demo.b + 1 } ], Limit:3"}"#,
+                "\n\t",
+                r#"{"op":"FilterPlan_1","info":"Condition:{ binaryExpr:{ binaryExpr:{ $$alias.c,aliasRef:binaryExpr:{ demo.b + 1 } > 2 } AND binaryExpr:{ demo.d LIKE likePattern:^x.*$ } } }, "}"#,
+                "\n\t\t\t",
+                r#"{"op":"DataSourcePlan_2","info":"StreamName: demo, StreamFields:[ a, b, d ]"}"#,
+            )
+        );
+        let joined = text("SELECT demo.a FROM demo LEFT JOIN t1 ON demo.id = t1.id", false);
+        let ops: Vec<&str> = joined.lines().filter_map(|l| l.split('"').nth(3)).collect();
+        assert_eq!(ops, ["ProjectPlan_0", "JoinPlan_1", "JoinAlignPlan_2", "DataSourcePlan_3", "DataSourcePlan_4"]);
+        for (event_time, want) in [
+            (false, ["ProjectPlan_0", "AggregatePlan_1", "WindowPlan_2", "FilterPlan_3", "DataSourcePlan_4", ""]),
+            (true, ["ProjectPlan_0", "AggregatePlan_1", "FilterPlan_2", "WindowPlan_3", "WatermarkPlan_4", "DataSourcePlan_5"]),
+        ] {
+            let windowed = text("SELECT a FROM demo WHERE a > 1 GROUP BY TUMBLINGWINDOW(ss, 10), b ORDER BY b", event_time);
+            let ops: Vec<&str> = windowed.lines().filter_map(|l| l.split('"').nth(3)).filter(|op| !op.starts_with("Order")).collect();
+            let renumbered: Vec<String> =
+                ops.iter().enumerate().map(|(i, op)| format!("{}_{i}", op.split('_').next().unwrap_or(""))).collect();
+            assert_eq!(renumbered, want.iter().filter(|w| !w.is_empty()).copied().collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn expressions_as_ekuiper_spells_them() {
+        let spelled = |sql: &str| {
+            let select = parse::select(&format!("SELECT {sql} FROM demo")).unwrap_or_else(|e| panic!("{e}"));
+            let sources = [Source { name: "demo".to_owned(), alias: "demo".to_owned(), table: false, columns: None }];
+            let bound = bind(&select, &sources, true).unwrap_or_else(|e| panic!("{e}"));
+            Texts(&bound).expr(&select.fields[0].expr)
+        };
+        for (sql, want) in [
+            ("a[0]", "binaryExpr:{ demo.a[0] }"),
+            ("a->b[0:1]", "binaryExpr:{ binaryExpr:{ demo.a -> jsonFieldName:b }[ColonExpr:{ start:{ 0 }, end:{ 1 } }] }"),
+            ("a.b", "binaryExpr:{ demo.a -> jsonFieldName:b }"),
+            ("a[]", "binaryExpr:{ demo.a[ColonExpr:{ start:{ 0 }, end:{ -2147483648 } }] }"),
+            ("a BETWEEN 1 AND 5", "binaryExpr:{ demo.a BETWEEN betweenExpr:{ 1, 5 } }"),
+            ("a NOT IN (1, 'x')", "binaryExpr:{ demo.a NOT IN valueSetExpr:{ literalExprs:[1, x] } }"),
+            ("(a) * 1.50", "binaryExpr:{ parenExpr:{ demo.a } * 1.5 }"),
+            ("CASE a WHEN 1 THEN 2 ELSE 3 END", "caseExprValue:{ value:{ demo.a }, whenClauses:[{ whenClause:{ 1 } }] }"),
+            ("CASE WHEN a > 1 THEN 2 END", "caseExprValue:{ whenClauses:[{ whenClause:{ binaryExpr:{ demo.a > 1 } } }] }"),
+        ] {
+            assert_eq!(spelled(sql), want, "{sql}");
+        }
+    }
+}
