@@ -22,6 +22,8 @@ command -v $gnu-gcc > /dev/null || {
 verb=$1
 shift
 dir=${CARGO_TARGET_DIR:-target}
+# Cargo puts the emulator before the test program only; tests put these words before what they start themselves.
+[ "$verb" != test ] || export TEST_RUNNER="qemu-${gnu%%-*}-static -L /usr/$gnu"
 if ls "$(rustc --print target-libdir --target "$target")"/libstd-*.rlib > /dev/null 2>&1; then
   cargo "$verb" --target "$target" "$@"
 else

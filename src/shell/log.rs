@@ -484,8 +484,12 @@ mod tests {
     }
 
     fn child(mode: &str) -> std::process::Command {
-        let mut command = std::process::Command::new(std::env::current_exe().expect("our own path"));
-        command.args(["--exact", "shell::log::tests::as_a_child", "--nocapture"]).env("LOG_TEST_CHILD", mode).env_remove("JOURNAL_STREAM");
+        let own = std::env::current_exe().expect("our own path").into_os_string();
+        // An emulator stands before the program when the tests run for another CPU (cross/build.sh).
+        let runner = std::env::var("TEST_RUNNER").unwrap_or_default();
+        let mut words = runner.split_whitespace().map(Into::into).chain([own]);
+        let mut command = std::process::Command::new(words.next().expect("at least our own path"));
+        command.args(words).args(["--exact", "shell::log::tests::as_a_child", "--nocapture"]).env("LOG_TEST_CHILD", mode).env_remove("JOURNAL_STREAM");
         command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::piped());
         command
     }
