@@ -12,7 +12,7 @@ use pushgate::sink::{Outcome, Target, TlsClient, TlsLoader, TlsProps};
 use pushgate::sql::ddl::Create;
 use pushgate::sql::parse::{self, Statement};
 use pushgate::time::{Instant, Now, Timestamp, Zone};
-use pushgate::wire::{Answer, Gate, HeadInfo, Peer, Verdict};
+use pushgate::wire::{Answer, Gate, HeadInfo, Peer, Reply, Verdict};
 
 /// An engine with definitions and a clock that only moves when told to.
 pub struct Bench {
@@ -68,18 +68,32 @@ impl Bench {
         self.try_rule(&json.to_string()).unwrap_or_else(|fault| panic!("{sql}: {fault:?}"));
     }
 
-    /// One request; its status and answer.
-    pub fn request(&mut self, method: &str, path: &str, body: &[u8]) -> (u16, String) {
-        let head = format!("{method} {path} HTTP/1.1\r\nHost: x\r\nX-Device: d7\r\nContent-Length: {}\r\n\r\n", body.len());
+    /// A request's head.
+    pub fn head(&self, method: &str, path: &str, length: usize) -> String {
+        format!("{method} {path} HTTP/1.1\r\nHost: x\r\nX-Device: d7\r\nContent-Length: {length}\r\n\r\n")
+    }
+
+    fn reply(&mut self, head: &str, body: &[u8]) -> Reply {
         let peer = Peer { addr: [127, 0, 0, 1].into(), tls: false };
         self.head.parse(head.as_bytes()).expect("a head");
         let view = self.head.view(head.as_bytes());
-        let reply = match self.engine.head(&view, &peer, self.now) {
+        match self.engine.head(&view, &peer, self.now) {
             Verdict::Refuse(reply) => reply,
             Verdict::Take(ticket) => match self.engine.body(ticket, &view, body, self.now) {
                 Answer::Now(reply) => reply,
             },
-        };
+        }
+    }
+
+    /// The status of a request whose head was made before.
+    pub fn answer(&mut self, head: &str, body: &[u8]) -> u16 {
+        self.reply(head, body).status
+    }
+
+    /// One request; its status and answer.
+    pub fn request(&mut self, method: &str, path: &str, body: &[u8]) -> (u16, String) {
+        let head = self.head(method, path, body.len());
+        let reply = self.reply(&head, body);
         (reply.status, String::from_utf8_lossy(reply.content()).into_owned())
     }
 
