@@ -1,10 +1,22 @@
 //! Time as an argument: [`Instant`] is monotonic, [`Timestamp`] is wall-clock or event time; the two never mix.
 //!
 //! Cores never read a clock. The shell hands in a [`Now`] with both readings.
+//!
+//! * [`zone`]: time zones from the bytes of their files.
+//! * [`layout`]: Go's reference layouts, out and in.
+//! * [`pattern`]: eKuiper's patterns (`yyyy-MM-dd HH:mm:ss`) as layouts.
+//! * [`text`]: times from any text that eKuiper takes for one.
 
 mod duration;
 
+pub mod layout;
+pub mod pattern;
+pub mod text;
+pub mod zone;
+
 use core::time::Duration;
+
+pub use zone::Zone;
 
 pub use self::duration::{DurationError, duration_ms, parse_duration};
 
@@ -37,37 +49,4 @@ pub struct Now {
     pub mono: Instant,
     /// Wall-clock reading: what SQL and logs show.
     pub wall: Timestamp,
-}
-
-/// A time zone: its offset from UTC at any instant.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Zone {
-    name: String,
-    /// Instants (seconds since the epoch) from which an offset (seconds east) holds, in order.
-    changes: Vec<(i64, i32)>,
-    /// Offset before the first change.
-    first: i32,
-}
-
-impl Zone {
-    /// Coordinated Universal Time.
-    #[must_use]
-    pub fn utc() -> Self {
-        Self { name: "UTC".into(), changes: Vec::new(), first: 0 }
-    }
-
-    /// The zone's name.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// Offset from UTC in seconds, east positive, at `secs` since the epoch.
-    #[must_use]
-    pub fn offset_at(&self, secs: i64) -> i32 {
-        match self.changes.partition_point(|(from, _)| *from <= secs) {
-            0 => self.first,
-            n => self.changes[n - 1].1,
-        }
-    }
 }

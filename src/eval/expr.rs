@@ -457,8 +457,8 @@ pub fn operate<'a>(op: Op, l: Value<'a>, r: Value<'a>, ctx: &Ctx<'_, 'a>) -> Eva
         (Value::Float(a), Value::Float(b)) => floats(op, a, b).unwrap_or_else(invalid),
         (Value::Str(a), Value::Str(b)) => compared(op, Some(a.cmp(b))).map_or_else(invalid, |b| Ok(Value::Bool(b))),
         (Value::Time(a), _) => match func::to_moment(r, ctx) {
-            Some(b) => compared(op, Some(a.instant().cmp(&b.instant()))).map_or_else(invalid, |b| Ok(Value::Bool(b))),
-            None => invalid(),
+            Ok(b) => compared(op, Some(a.instant().cmp(&b.instant()))).map_or_else(invalid, |b| Ok(Value::Bool(b))),
+            Err(fault) => Err(fault),
         },
         _ => invalid(),
     }

@@ -109,7 +109,7 @@ impl<'a> Ctx<'_, 'a> {
     /// # Errors
     /// A pattern that does not parse, with the reason.
     pub fn regex(&self, pattern: &str) -> Result<regex_lite::Regex, Fault<'a>> {
-        self.regexes.borrow_mut().find(pattern).map_err(|e| self.scratch.fault(format_args!("invalid regular expression {pattern}: {e}")))
+        self.regexes.borrow_mut().find(pattern).map_err(|e| self.scratch.fault(format_args!("error parsing regexp: {e}: `{pattern}`")))
     }
 }
 
@@ -127,13 +127,18 @@ impl RegexCache {
         if let Some((_, regex)) = self.kept.iter().find(|(p, _)| p == pattern) {
             return Ok(regex.clone());
         }
-        let regex = regex_lite::RegexBuilder::new(pattern).size_limit(1 << 20).build()?;
+        let regex = compile(pattern)?;
         if self.kept.len() == Self::SIZE {
             self.kept.remove(0);
         }
         self.kept.push((pattern.to_owned(), regex.clone()));
         Ok(regex)
     }
+}
+
+/// Compiles a pattern, with a bound on what it may grow to.
+fn compile(pattern: &str) -> Result<regex_lite::Regex, regex_lite::Error> {
+    regex_lite::RegexBuilder::new(pattern).size_limit(1 << 20).build()
 }
 
 /// One call: the arguments' values and whatever was prepared from literal ones when the rule was planned.

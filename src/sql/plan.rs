@@ -4,7 +4,9 @@
 //! GROUP BY, HAVING, ORDER BY, SELECT and LIMIT, set-returning functions. Columns, analytic and aggregate results live in
 //! numbered *slots* of a row, at most [`SLOT_COUNT`](crate::limits::SLOT_COUNT).
 
-use regex_lite::Regex;
+use std::sync::Mutex;
+
+use regex_lite::{CaptureLocations, Regex};
 
 use super::func::FuncId;
 use super::types::{Column, Type};
@@ -210,6 +212,8 @@ pub enum Aux {
     None,
     /// A regular expression.
     Regex(Regex),
+    /// A regular expression to replace with, and room for its groups.
+    Replace(Regex, Mutex<CaptureLocations>),
     /// A JSON path.
     JsonPath(super::json_path::JsonPath),
     /// A time zone.

@@ -167,6 +167,30 @@ pub struct Func {
     pub gives: &'static str,
 }
 
+impl Func {
+    /// A scalar function that gives nil for any nil, or empty list or map, among its arguments.
+    const fn scalar(
+        name: &'static str,
+        args: Args,
+        result: &'static str,
+        note: &'static str,
+        example: &'static str,
+        gives: &'static str,
+    ) -> Self {
+        Self { name, aliases: &[], kind: Kind::Scalar, args, nulls: Nulls::AnyNil, result, note, example, gives }
+    }
+
+    /// The same function as one that decides about nils itself.
+    const fn takes_nil(self) -> Self {
+        Self { nulls: Nulls::Taken, ..self }
+    }
+
+    /// The same function under further names.
+    const fn also(self, aliases: &'static [&'static str]) -> Self {
+        Self { aliases, ..self }
+    }
+}
+
 /// Place of a function in the tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct FuncId {
