@@ -22,6 +22,7 @@
 //! Everything outside `shell` is a core: bytes and time in, actions out; no socket, file, clock or `await`.
 #![forbid(unsafe_code)]
 
+pub mod api;
 pub mod catalog;
 pub mod check;
 pub mod config;

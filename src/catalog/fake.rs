@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::host::{Compiled, DataListener, Ended, Fault, Host, Kind, Machine, Metric, Stored, Topo};
+use super::host::{Compiled, DataListener, Ended, Fault, Host, Kind, Machine, Metric, Stored, System, Topo};
 use super::{Control, Sources};
 use crate::config::Config;
 use crate::rule::RuleDef;
@@ -171,6 +171,12 @@ impl Host for Fake {
     fn now(&self) -> Now {
         Now { mono: Instant(0), wall: Timestamp(self.now_ms) }
     }
+
+    fn system(&mut self) -> System {
+        System { up_time_s: 7, cpu_usage: "0.50".into(), memory_used: "1000".into(), memory_total: "2000".into() }
+    }
+
+    fn configured(&mut self, _: &Config) {}
 }
 
 /// Control over an empty fake host whose clock stands at 1,700,000,000 s.

@@ -68,6 +68,25 @@ pub trait Host {
 
     /// Both clocks.
     fn now(&self) -> Now;
+
+    /// How the process fares.
+    fn system(&mut self) -> System;
+
+    /// The configuration has changed: log level, time zone and other settings that live outside of the catalog.
+    fn configured(&mut self, config: &Config);
+}
+
+/// How the process fares, as `GET /` shows it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct System {
+    /// Seconds since the start.
+    pub up_time_s: u64,
+    /// CPU in use, in percent of one core: `0.50`.
+    pub cpu_usage: String,
+    /// Resident memory in bytes.
+    pub memory_used: String,
+    /// Memory of the machine in bytes.
+    pub memory_total: String,
 }
 
 /// The engine as the catalog sees it. A unit is a rule that passed every check and waits to be started.

@@ -22,7 +22,7 @@ pub(crate) mod fake;
 
 use std::collections::BTreeMap;
 
-pub use host::{Compiled, DataListener, Ended, Fault, Host, Kind, Machine, Metric, Stored, Topo};
+pub use host::{Compiled, DataListener, Ended, Fault, Host, Kind, Machine, Metric, Stored, System, Topo};
 pub use keys::{Connection, Group};
 pub use rules::{Rule, State};
 pub use ruleset::Report;

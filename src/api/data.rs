@@ -1,0 +1,190 @@
+//! Import, export, uploads, and several requests in one (facts §5).
+
+use serde_json::{Value, json};
+
+use super::body::{self, Object};
+use super::routes::Op;
+use super::{Call, Request, Response, TEXT};
+use crate::catalog::text::{go_json, html_escape, json_string};
+use crate::catalog::{Control, Fault, Host};
+
+pub(super) fn serve<H: Host>(control: &mut Control<H>, op: Op, call: &Call<'_>) -> Result<Response, Fault> {
+    match op {
+        Op::ExportRuleset => Ok(Response::attachment(control.export_ruleset())),
+        Op::ImportRuleset => {
+            let text = import_text(control, call)?;
+            let (counts, report) = control.import_ruleset(&text).map_err(|e| e.under("Import ruleset error"))?;
+            let mut done = format!("imported {} streams, {} tables and {} rules", counts.streams, counts.tables, counts.rules);
+            for line in report.lines() {
+                done.push('\n');
+                done.push_str(&line);
+            }
+            Ok(Response::text(done))
+        }
+        Op::ExportAll => Ok(Response::attachment(control.export_all(None))),
+        Op::ExportSome => {
+            // Anything but a list of ids selects no rule, as in eKuiper.
+            let ids = match body::first_value(&call.request.body) {
+                Ok(Value::Array(items)) => items.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+                _ => Vec::new(),
+            };
+            Ok(Response::attachment(control.export_all(Some(&ids))))
+        }
+        Op::ImportAll => {
+            let text = import_text(control, call)?;
+            let report = control.import_all(&text, call.query("partial") == "1")?;
+            if report.is_clean() {
+                Ok(Response::json(format!("{{\"ErrorMsg\":\"\",\"ConfigResponse\":{}}}", report.to_json())))
+            } else {
+                Err(Fault::plain(report.to_json()))
+            }
+        }
+        Op::ImportStatus => Ok(Response::json(control.import_status().to_json())),
+        Op::ExportYaml => Ok(Response::attachment(yaml(control))),
+        Op::Batch => batch(control, call),
+        Op::Upload => upload(control, call),
+        Op::ListUploads => Ok(Response::json(go_json(&json!(control.host.uploads())))),
+        Op::RemoveUpload => {
+            let name = call.param(0);
+            let removed = control.host.remove_upload(name).map_err(|e| Fault::plain(format!("Error deleting the file: {e}")));
+            removed.map(|()| Response::text("ok"))
+        }
+        _ => Err(Fault::new(Fault::GENERAL, "not a data operation")),
+    }
+}
+
+/// What a body `{"content": "..."}` or `{"file": "file:///..."}` imports.
+fn import_text<H: Host>(control: &mut Control<H>, call: &Call<'_>) -> Result<String, Fault> {
+    let read = |object: &Object| Ok::<_, String>((object.text("content")?, object.text("file")?));
+    let object = body::object(&call.request.body).and_then(|object| read(&object));
+    let (content, file) = object.map_err(|e| Fault::plain(format!("Invalid body: Error decoding json: {e}")))?;
+    control.import_text(&content, &file)
+}
+
+/// Each request of a list, answered in order; a batch within a batch is refused.
+fn batch<H: Host>(control: &mut Control<H>, call: &Call<'_>) -> Result<Response, Fault> {
+    let items = match body::first_value(&call.request.body).map_err(Fault::plain)? {
+        Value::Array(items) => items,
+        Value::Null => Vec::new(),
+        _ => return Err(Fault::plain("cannot unmarshal the body, expected a list of requests")),
+    };
+    let mut parts = Vec::new();
+    for item in items {
+        let request = one_of(item, &call.request.fields)?;
+        if request.target.starts_with("/batch") {
+            parts.push(format!("{{\"code\":0,\"error\":{}}}", json_string("a batch within a batch is refused")));
+            continue;
+        }
+        let response = super::answer(control, &request);
+        let text = response.body_text();
+        let shown = if text.is_empty() { String::new() } else { format!(",\"response\":{}", json_string(&text)) };
+        parts.push(format!("{{\"code\":{}{shown}}}", response.status));
+    }
+    Ok(Response::json(format!("[{}]", parts.join(","))))
+}
+
+fn one_of(item: Value, fields: &[(String, String)]) -> Result<Request, Fault> {
+    let object = match item {
+        Value::Object(map) => Object(map),
+        Value::Null => Object::default(),
+        _ => return Err(Fault::plain("cannot unmarshal a request, expected an object")),
+    };
+    let read = || {
+        let method = object.text("method")?;
+        let method = if method.is_empty() { "GET".to_owned() } else { method };
+        Ok::<_, String>(Request { method, target: object.text("path")?, fields: fields.to_vec(), body: object.text("body")?.into_bytes() })
+    };
+    read().map_err(Fault::plain)
+}
+
+/// A file: `{"name", "content"}` as JSON, or the part `uploadFile` of a form.
+fn upload<H: Host>(control: &mut Control<H>, call: &Call<'_>) -> Result<Response, Fault> {
+    let kind = call.request.field("content-type").unwrap_or("");
+    let (name, content) = if kind == "application/json" {
+        let object = body::object(&call.request.body).map_err(|e| Fault::plain(format!("Invalid body: Error decoding file json: {e}")))?;
+        let read = || Ok::<_, String>((object.text("name")?, object.text("content")?, object.text("file")?));
+        let (name, content, file) = read().map_err(|e| Fault::plain(format!("Invalid body: Error decoding file json: {e}")))?;
+        let missing = |what: &str| Err(Fault::plain(format!("Invalid body: missing necessary field: invalid body: {what} is required")));
+        if content.is_empty() && file.is_empty() {
+            return missing("content or FilePath");
+        }
+        if name.is_empty() {
+            return missing("name");
+        }
+        let content = if content.is_empty() {
+            control.import_text("", &file).map_err(|e| e.under("Upload error: getFile has error"))?
+        } else {
+            content
+        };
+        (name, content.into_bytes())
+    } else {
+        form_file(kind, &call.request.body).map_err(|e| Fault::plain(format!("Error Retrieving the File: {e}")))?
+    };
+    let path = control.host.save_upload(&name, &content).map_err(|e| Fault::plain(format!("Error saving the file: {e}")))?;
+    Ok(Response::new(201, TEXT, html_escape(&path)))
+}
+
+/// Name and content of the part `uploadFile` of a `multipart/form-data` body (RFC 7578).
+fn form_file(kind: &str, body: &[u8]) -> Result<(String, Vec<u8>), String> {
+    let not_a_form = || "expected application/json or a multipart form with the part uploadFile".to_owned();
+    if !kind.starts_with("multipart/form-data") {
+        return Err(not_a_form());
+    }
+    let boundary = kind.split("boundary=").nth(1).ok_or_else(not_a_form)?;
+    let boundary = format!("--{}", boundary.split(';').next().unwrap_or("").trim().trim_matches('"'));
+    let mut rest = after(body, boundary.as_bytes()).ok_or_else(not_a_form)?;
+    while let Some(part) = rest.strip_prefix(b"\r\n") {
+        let end = find(part, format!("\r\n{boundary}").as_bytes()).ok_or("the form has no end")?;
+        let head_end = find(part, b"\r\n\r\n").filter(|at| *at < end).ok_or("a part has no head")?;
+        let head = String::from_utf8_lossy(&part[..head_end]).into_owned();
+        if head.contains("name=\"uploadFile\"") {
+            let name = head.split("filename=\"").nth(1).and_then(|t| t.split('"').next()).unwrap_or("").to_owned();
+            // Browsers send a bare name; some clients the whole path.
+            let name = name.rsplit(['/', '\\']).next().unwrap_or("").to_owned();
+            return if name.is_empty() { Err("the part uploadFile has no file name".to_owned()) } else { Ok((name, part[head_end + 4..end].to_vec())) };
+        }
+        rest = &part[end + 2 + boundary.len()..];
+    }
+    Err("http: no such file".to_owned())
+}
+
+fn find(text: &[u8], what: &[u8]) -> Option<usize> {
+    text.windows(what.len()).position(|w| w == what)
+}
+
+fn after<'a>(text: &'a [u8], what: &[u8]) -> Option<&'a [u8]> {
+    find(text, what).map(|at| &text[at + what.len()..])
+}
+
+/// The whole export as YAML: rules with what they are, not as JSON within text.
+fn yaml<H: Host>(control: &Control<H>) -> String {
+    let mut out = String::new();
+    for (section, table) in [("streams", false), ("tables", true)] {
+        let all = control.sources().in_order();
+        let own: Vec<_> = all.iter().filter(|source| source.create.table == table).collect();
+        out.push_str(section);
+        out.push_str(if own.is_empty() { ": {}\n" } else { ":\n" });
+        for source in own {
+            out.push_str(&format!("  {}:\n    sql: {}\n", quoted(&source.create.name), quoted(&source.text)));
+        }
+    }
+    let rules: Vec<_> = control.rules().filter(|rule| !rule.def.temp).collect();
+    out.push_str(if rules.is_empty() { "rules: {}\n" } else { "rules:\n" });
+    for rule in rules {
+        let def = &rule.def;
+        out.push_str(&format!("  {}:\n    triggered: {}\n    id: {}\n", quoted(&def.id), def.triggered, quoted(&def.id)));
+        out.push_str(&format!("    sql: {}\n", quoted(&def.sql)));
+        let actions = def.actions.iter().cloned().map(Value::Object).collect();
+        out.push_str(&format!("    actions: {}\n", go_json(&Value::Array(actions))));
+        let options: Vec<String> = def.options.to_json().iter().map(|(name, value)| format!("\"{name}\": {}", go_json(value))).collect();
+        out.push_str(&format!("    options: {{{}}}\n", options.join(", ")));
+    }
+    out
+}
+
+/// A YAML scalar: plain where that is safe, else a JSON string, which YAML reads alike.
+fn quoted(text: &str) -> String {
+    let plain = text.starts_with(|c: char| c.is_ascii_alphabetic()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
+    let word = ["true", "false", "null", "yes", "no", "on", "off", "y", "n"].iter().any(|w| w.eq_ignore_ascii_case(text));
+    if plain && !word { text.to_owned() } else { json_string(text) }
+}
