@@ -94,9 +94,14 @@ struct Open {
 #[derive(Debug, Clone, Copy, Default)]
 struct Drain {
     since: Instant,
-    bytes: u64,
+    /// Bytes that had left by then.
+    drained: u64,
+    /// Bytes a second before that.
     rate: u64,
 }
+
+/// Seconds over which a drain rate is taken.
+const RATE_SECS: u64 = 10;
 
 /// One endpoint and the streams behind it.
 #[derive(Debug)]
@@ -131,6 +136,8 @@ pub struct Engine {
     index: Box<Index>,
     sink_scratch: SinkScratch,
     port: PortStats,
+    /// Sinks that have something to send since they were last asked for: see [`Engine::take_ready`].
+    ready: Vec<SinkId>,
     seq: u64,
     stamps: u64,
     seed: u64,
@@ -164,6 +171,7 @@ impl Engine {
             index: Box::new(Index::new()),
             sink_scratch: SinkScratch::new(&limits),
             port: PortStats::default(),
+            ready: Vec::new(),
             seq: 0,
             stamps: 0,
             seed,
@@ -213,6 +221,8 @@ impl Engine {
             }
             None => self.turns.push(id),
         }
+        let sinks: usize = self.rules.values().map(|r| r.rule.unit.sinks.len()).sum();
+        self.ready.reserve(sinks.saturating_sub(self.ready.len()));
         self.rebuild_routes();
         Ok(())
     }
@@ -289,11 +299,8 @@ impl Engine {
         }
         let (mut rules, mut sinks) = (Map::new(), Map::new());
         for (id, running) in &self.rules {
-            let lost: u64 = running
-                .rule
-                .readers()
-                .filter_map(|(f, r)| Some(self.feeds.open.get(usize::from(f.0))?.as_ref()?.ring.lost(r)))
-                .sum();
+            let lost: u64 =
+                running.rule.readers().filter_map(|(f, r)| Some(self.feeds.open.get(usize::from(f.0))?.as_ref()?.ring.lost(r))).sum();
             rules.insert(id.clone(), json!({ "dropped_queue_total": lost, "blocked": running.rule.is_blocked() }));
             for sink in &running.rule.unit.sinks {
                 let mut counts: Map<String, Json> = sink.drops().all().iter().map(|(name, n)| ((*name).to_owned(), json!(n))).collect();
@@ -552,7 +559,7 @@ impl Engine {
             }
             Refused::Full { holder } => {
                 let rule = self.rules.values().find(|r| r.rule.readers().any(|(f, r)| f == feed && r == holder));
-                let seconds = open.drained.retry_after(open.ring.used(), now.mono, self.seq);
+                let seconds = open.drained.retry_after(open.ring.drained(), open.ring.used(), now.mono, self.seq);
                 let reply = match rule {
                     None => Reply::error_fmt(503, format_args!("stream {name}: queue full")),
                     Some(running) => {
@@ -591,6 +598,11 @@ impl Engine {
             let slice = running.rule.slice(&mut self.feeds, &mut lent);
             running.rule.tick(&mut lent);
             running.stalled = slice == Slice::Blocked;
+            for (i, sink) in running.rule.unit.sinks.iter().enumerate() {
+                if sink.waiting() > 0 && self.ready.len() < self.ready.capacity() {
+                    self.ready.push(SinkId { rule: running.stamp, action: u16::try_from(i).unwrap_or(u16::MAX) });
+                }
+            }
             let moved = self.route_memory(now);
             if slice == Slice::More || moved {
                 return Progress::More;
@@ -601,7 +613,7 @@ impl Engine {
             }
         }
         for open in self.feeds.open.iter_mut().flatten() {
-            open.drained.note(open.accepted_total, open.ring.used(), now.mono);
+            open.drained.note(open.ring.drained(), now.mono);
         }
         Progress::Idle(until)
     }
@@ -648,7 +660,14 @@ impl Engine {
         moved
     }
 
-    /// All sinks that leave the process: their ids.
+    /// Sinks that have something to send, since this was last asked; one may come twice.
+    pub fn take_ready(&mut self, mut each: impl FnMut(SinkId)) {
+        for id in self.ready.drain(..) {
+            each(id);
+        }
+    }
+
+    /// All sinks, with their ids.
     pub fn sinks(&self) -> impl Iterator<Item = (SinkId, &SinkUnit)> {
         self.rules.values().flat_map(|r| {
             r.rule
@@ -719,25 +738,45 @@ fn type_fits(field: Option<&[u8]>, format: Format) -> bool {
 }
 
 impl Drain {
-    /// Looks at the queue now and then: what came in and is not there any more was drained.
-    fn note(&mut self, accepted: u64, used: usize, now: Instant) {
+    /// Looks at what has left the queue so far, now and then: a rate is taken over ten seconds.
+    fn note(&mut self, drained: u64, now: Instant) {
         let elapsed = now.since(self.since).as_secs();
-        if elapsed >= 10 {
-            self.rate = self.bytes / elapsed;
-            self.bytes = 0;
+        if elapsed >= RATE_SECS {
+            self.rate = drained.saturating_sub(self.drained) / elapsed;
+            self.drained = drained;
             self.since = now;
         }
-        let _ = (accepted, used);
     }
 
-    /// Seconds until a full queue should have room: bytes ahead by the drain rate of the last 10 s, 1 to 60, 30 when nothing
+    /// Seconds until a full queue should have room: bytes ahead by the drain rate of the last ten seconds, 1 to 60, 30 when nothing
     /// drained, and up to a fifth more so that senders do not come back together.
-    fn retry_after(&self, used: usize, _now: Instant, salt: u64) -> u16 {
-        let base = match self.rate {
+    fn retry_after(&self, drained: u64, ahead: usize, now: Instant, salt: u64) -> u16 {
+        let elapsed = now.since(self.since).as_secs();
+        let lately = if elapsed == 0 { 0 } else { drained.saturating_sub(self.drained) / elapsed };
+        let base = match self.rate.max(lately) {
             0 => 30,
-            rate => (used as u64 / rate).clamp(1, 60),
+            rate => (ahead as u64 / rate).clamp(1, 60),
         };
         let jitter = salt.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
         u16::try_from(base + jitter % (base / 5 + 1)).unwrap_or(60)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use core::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn retry_after_follows_the_drain_rate() {
+        let start = Instant::default();
+        let mut drain = Drain::default();
+        let at = |s| start.after(Duration::from_secs(s));
+        assert!((30..=36).contains(&drain.retry_after(0, 100_000, at(5), 1)), "nothing drained");
+        drain.note(100_000, at(10)); // 10,000 bytes a second
+        assert!((20..=24).contains(&drain.retry_after(100_000, 200_000, at(10), 7)));
+        assert_eq!(drain.retry_after(100_000, 10, at(10), 3), 1, "never below one second");
+        assert!((60..=72).contains(&drain.retry_after(100_000, 10_000_000, at(10), 9)), "never far above a minute");
     }
 }

@@ -90,6 +90,8 @@ pub struct Ring<B> {
     head: u64,
     tail: u64,
     records: usize,
+    /// Bytes of records that have left.
+    drained: u64,
     seq: u64,
     readers: Vec<Option<Reader>>,
 }
@@ -103,7 +105,7 @@ const PADDING: u32 = u32::MAX;
 impl<B: AsRef<[u8]> + AsMut<[u8]>> Ring<B> {
     /// An empty ring over `buf` (a length that is no multiple of 8 loses the rest), with room for `readers` readers.
     pub fn new(buf: B, readers: usize, overflow: Overflow, records_max: Option<usize>) -> Self {
-        Self { buf, overflow, records_max, head: 0, tail: 0, records: 0, seq: 0, readers: Vec::with_capacity(readers) }
+        Self { buf, overflow, records_max, head: 0, tail: 0, records: 0, drained: 0, seq: 0, readers: Vec::with_capacity(readers) }
     }
 
     /// Usable bytes.
@@ -124,6 +126,11 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Ring<B> {
     /// True when no record is held.
     pub const fn is_empty(&self) -> bool {
         self.records == 0
+    }
+
+    /// Bytes of all records that have left since the beginning, whoever took or dropped them.
+    pub const fn drained(&self) -> u64 {
+        self.drained
     }
 
     /// Sequence number of the newest record; 0 before the first.
@@ -368,6 +375,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Ring<B> {
         while self.tail < done {
             match self.next_of(self.tail) {
                 Some(next) => {
+                    self.drained += next - self.tail;
                     self.tail = next;
                     self.records -= 1;
                 }
