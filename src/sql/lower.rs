@@ -7,7 +7,7 @@
 mod expr;
 
 use super::ast::{self, ExprKind, Select};
-use super::bind::{Bound, bind};
+use super::bind::{Bound, Target, bind};
 use super::check::{find, is_kind};
 use super::error::{Span, SqlError};
 use super::explain::Texts;
@@ -40,10 +40,12 @@ pub fn lower(select: &Select, sources: Vec<Source>, reuse_aliases: bool, zones: 
     let mut lowerer = Lowerer {
         plan: Plan::default(),
         alias_places: vec![None; bound.aliases.len()],
+        referenced: referenced(&bound),
         bound: &bound,
         columns: BTreeMap::new(),
         rows: BTreeMap::new(),
-        calls: BTreeMap::new(),
+        analytics: BTreeMap::new(),
+        aggregates: BTreeMap::new(),
         computed: BTreeSet::new(),
         stage: Stage::Early,
         zones,
@@ -77,10 +79,14 @@ struct Lowerer<'s> {
     columns: BTreeMap<(usize, String), Slot>,
     /// Slots of whole rows, by source.
     rows: BTreeMap<usize, Slot>,
-    /// Slots of analytic and aggregate calls by place in the text, those of WHERE apart.
-    calls: BTreeMap<(bool, u32), Slot>,
+    /// Slots of analytic calls by place in the text: each has a state of its own.
+    analytics: BTreeMap<u32, Slot>,
+    /// Slots of aggregate calls by what they say, those of WHERE apart.
+    aggregates: BTreeMap<(bool, String), Slot>,
     /// Places in [`Plan::aliases`] of the aliases lowered so far.
     alias_places: Vec<Option<u16>>,
+    /// Aliases that something else refers to.
+    referenced: BTreeSet<usize>,
     /// Aliases computed for the row by the time the present clause runs.
     computed: BTreeSet<usize>,
     stage: Stage,
@@ -210,8 +216,8 @@ impl<'s> Lowerer<'s> {
         }
         let alias = self.bound.aliases.iter().position(|a| a.field == place);
         let expr = match alias {
-            Some(alias) => self.alias(alias)?,
-            None => self.expr(&field.expr)?,
+            Some(alias) if self.referenced.contains(&alias) => self.alias(alias)?,
+            _ => self.expr(&field.expr)?,
         };
         let plain = match &field.expr.kind {
             ExprKind::Column(column) => field.alias.is_none() && self.bound.column(column, field.expr.span).2.is_none(),
@@ -321,6 +327,33 @@ impl<'s> Lowerer<'s> {
     fn wrong(&self, span: Span, message: impl Into<String>) -> SqlError {
         SqlError::at(&self.bound.select.text, span.start, message)
     }
+}
+
+/// The aliases that something beside their own field refers to.
+fn referenced(bound: &Bound<'_>) -> BTreeSet<usize> {
+    let select = bound.select;
+    let mut found = BTreeSet::new();
+    let mut named = |name: &str| found.extend(bound.aliases.iter().enumerate().filter(|(_, a)| a.name == name).map(|(i, _)| i));
+    let mut targets = Vec::new();
+    let joins = select.joins.iter().filter_map(|j| j.on.as_ref());
+    let fields = select.fields.iter().map(|f| &f.expr);
+    let rest = select.order.iter().map(|o| &o.expr);
+    for clause in fields.chain(joins).chain(&select.filter).chain(&select.group).chain(&select.having).chain(rest) {
+        clause.walk(&mut |e| {
+            match &e.kind {
+                ExprKind::Unit(_, name) => named(name),
+                ExprKind::Column(column) => match bound.column(column, e.span) {
+                    (name, Target::ByName, _) => named(name),
+                    (_, Target::Alias(alias), _) => targets.push(alias),
+                    _ => {}
+                },
+                _ => {}
+            }
+            true
+        });
+    }
+    found.extend(targets);
+    found
 }
 
 /// Whether it is a call of an analytic function.

@@ -15,6 +15,8 @@ pub mod like;
 pub mod lower;
 pub mod parse;
 pub mod plan;
+#[cfg(test)]
+mod soup;
 mod text;
 pub mod token;
 pub mod types;

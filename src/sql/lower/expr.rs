@@ -5,6 +5,7 @@ use crate::limits::ARG_COUNT;
 use crate::sql::ast::{self, BinaryOp, Call, ExprKind, Key, Set};
 use crate::sql::bind::Target;
 use crate::sql::error::{Span, SqlError};
+use crate::sql::explain::Texts;
 use crate::sql::func::{self, Nulls};
 use crate::sql::like;
 use crate::sql::plan::{Aggregate, Analytic, Aux, Expr, Literal, Op, Slot, SlotKind};
@@ -191,8 +192,7 @@ impl<'s> Lowerer<'s> {
 
     /// The slot of an analytic call.
     pub(super) fn analytic(&mut self, expr: &'s ast::Expr) -> Result<Slot, SqlError> {
-        let key = (false, expr.span.start);
-        if let Some(slot) = self.calls.get(&key) {
+        if let Some(slot) = self.analytics.get(&expr.span.start) {
             return Ok(*slot);
         }
         let ExprKind::Call(call) = &expr.kind else { return Err(self.wrong(expr.span, "not a call")) };
@@ -218,15 +218,15 @@ impl<'s> Lowerer<'s> {
         let place = u16::try_from(self.plan.analytics.len()).map_err(|_| self.wrong(expr.span, "too many analytic functions"))?;
         let slot = self.new_slot(SlotKind::Analytic(place));
         self.plan.analytics.push(Analytic { func, name, args, columns, all, partition, when, late, slot });
-        self.calls.insert(key, slot);
+        self.analytics.insert(expr.span.start, slot);
         Ok(slot)
     }
 
     /// The slot of an aggregate call.
     fn aggregate(&mut self, expr: &'s ast::Expr, call: &'s Call) -> Result<Slot, SqlError> {
         let filter = self.stage == Stage::Filter;
-        let key = (filter, expr.span.start);
-        if let Some(slot) = self.calls.get(&key) {
+        let key = (filter, Texts(self.bound).expr(expr));
+        if let Some(slot) = self.aggregates.get(&key) {
             return Ok(*slot);
         }
         let (func, name) = canonical(call.id);
@@ -250,7 +250,7 @@ impl<'s> Lowerer<'s> {
         } else {
             self.plan.aggregates.push(aggregate);
         }
-        self.calls.insert(key, slot);
+        self.aggregates.insert(key, slot);
         Ok(slot)
     }
 }
