@@ -19,9 +19,9 @@ use crate::sink::{Accept, SinkScratch, SinkUnit, TemplateFacts};
 use crate::source::StreamSpec;
 use crate::sql::plan::{Field, JoinKind, Plan, SlotKind};
 use crate::table::Table;
-use crate::time::{Instant, Now, Timestamp};
+use crate::time::{self, Instant, Now, Timestamp};
 use crate::value::packed::Encoder;
-use crate::value::{Fault, Packed, Scratch, Value, packed};
+use crate::value::{Fault, Moment, Packed, Scratch, Value, packed};
 
 /// Rows of one slice.
 pub const SLICE_ROWS: usize = 64;
@@ -295,7 +295,7 @@ impl Rule {
             Ctx { scratch: &scratch, now, rule: facts, event, window: None, hits: *hits, agg_hits: *agg_hits, fuel: &fuel, rng, regexes };
         #[expect(clippy::cast_possible_truncation, reason = "a plan has at most 255 sources")]
         let source = index as u8;
-        let parse_time = |_: &str| None;
+        let parse_time = |text: &str| time::text::parse(text, spec.time_pattern.as_ref(), &facts.zone, Moment::from_ms(now.wall.0));
         let strict = Strict { parse_time: &parse_time, zone: &facts.zone };
 
         if let Some(Some(table)) = tables.get_mut(index) {

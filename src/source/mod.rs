@@ -11,6 +11,7 @@ use crate::decode::Shape;
 use crate::gate::route::Endpoint;
 use crate::ring::Overflow;
 use crate::sql::types::Column;
+use crate::time::pattern::Pattern;
 use crate::value::Numbers;
 
 /// Where readings come from.
@@ -52,8 +53,10 @@ pub struct StreamSpec {
     pub strict: bool,
     /// How numbers are read where no column says.
     pub numbers: Numbers,
-    /// TIMESTAMP and TIMESTAMP_FORMAT.
-    pub timestamp: Option<(String, String)>,
+    /// TIMESTAMP: the column of event time.
+    pub timestamp: Option<String>,
+    /// TIMESTAMP_FORMAT: how times are written as text.
+    pub time_pattern: Option<Pattern>,
     /// What a full queue does.
     pub overflow: Overflow,
     /// `bufferLength` of the conf key: a second bound on the queue, in messages.

@@ -7,6 +7,7 @@ use crate::encode::Format;
 use crate::gate::route::{Endpoint, Template};
 use crate::ring::Overflow;
 use crate::sql::ddl::Create;
+use crate::time::pattern::Pattern;
 use crate::value::Numbers;
 use crate::wire::Method;
 
@@ -70,6 +71,10 @@ pub fn resolve(create: &Create, config: &Config) -> Result<StreamSpec, String> {
         Some("stored") => return Err("property ack: stored is not supported yet, only queued".into()),
         Some(other) => return Err(format!("property ack: expected queued or stored, found {other}")),
     }
+    let time_pattern = match options.timestamp_format.as_str() {
+        "" => None,
+        text => Some(Pattern::parse(text).map_err(|e| format!("TIMESTAMP_FORMAT of {}: {e}", create.name))?),
+    };
     let whole = props.boolean("useInt64ForWholeNumber").map_err(error)?.unwrap_or(false);
     let interval = props.duration("interval").map_err(error)?.filter(|d| !d.is_zero());
     let send_interval = props.duration("sendInterval").map_err(error)?.filter(|d| !d.is_zero());
@@ -83,7 +88,8 @@ pub fn resolve(create: &Create, config: &Config) -> Result<StreamSpec, String> {
         columns,
         strict: options.strict_validation,
         numbers: if whole { Numbers::Whole } else { Numbers::Float },
-        timestamp: (!options.timestamp.is_empty()).then(|| (options.timestamp.clone(), options.timestamp_format.clone())),
+        timestamp: (!options.timestamp.is_empty()).then(|| options.timestamp.clone()),
+        time_pattern,
         overflow,
         records_max,
         interval,
