@@ -6,6 +6,8 @@ use super::host::{Compiled, DataListener, Ended, Fault, Host, Kind, Machine, Met
 use super::{Control, Sources};
 use crate::config::Config;
 use crate::rule::RuleDef;
+use crate::rule::compile::Surroundings;
+use crate::sink::{TlsClient, TlsLoader, TlsProps};
 use crate::time::{Instant, Now, Timestamp, Zone};
 
 /// Files, clock and data port in memory.
@@ -45,7 +47,7 @@ impl Machine for FakeEngine {
     type Unit = Unit;
 
     /// Refuses unknown streams, a sink called `bad`, and columns called `nope`.
-    fn compile(def: &RuleDef, sources: &Sources, _: &Config) -> Result<Compiled<Unit>, Fault> {
+    fn compile(def: &RuleDef, sources: &Sources, _: &Surroundings<'_>) -> Result<Compiled<Unit>, Fault> {
         let mut needs_port = false;
         let mut names = Vec::new();
         for name in def.sources() {
@@ -67,8 +69,8 @@ impl Machine for FakeEngine {
         Ok(Compiled { unit, topo: Topo { sources: names, edges }, columns, needs_data_port: needs_port })
     }
 
-    fn explain(def: &RuleDef, sources: &Sources, config: &Config) -> Result<String, Fault> {
-        Self::compile(def, sources, config).map(|_| format!("plan of {}", def.id))
+    fn explain(def: &RuleDef, sources: &Sources, around: &Surroundings<'_>) -> Result<String, Fault> {
+        Self::compile(def, sources, around).map(|_| format!("plan of {}", def.id))
     }
 
     fn start(&mut self, unit: Unit, _: Now) -> Result<(), Fault> {
@@ -81,10 +83,10 @@ impl Machine for FakeEngine {
         Ok(())
     }
 
-    fn stop(&mut self, id: &str, _: Now) {
-        if self.runs.remove(id).is_some() {
-            self.log.push(format!("stop {id}"));
-        }
+    fn stop(&mut self, id: &str, _: Now) -> Option<Unit> {
+        let unit = self.runs.remove(id)?;
+        self.log.push(format!("stop {id}"));
+        Some(unit)
     }
 
     fn metrics(&self, id: &str, _: Now) -> Option<Vec<(String, Metric)>> {
@@ -172,11 +174,27 @@ impl Host for Fake {
         Now { mono: Instant(0), wall: Timestamp(self.now_ms) }
     }
 
+    fn tls(&self) -> &dyn TlsLoader {
+        &NoTls
+    }
+
+    fn zone(&self, _: &str) -> Option<Zone> {
+        None
+    }
+
     fn system(&mut self) -> System {
         System { up_time_s: 7, cpu_usage: "0.50".into(), memory_used: "1000".into(), memory_total: "2000".into() }
     }
 
     fn configured(&mut self, _: &Config) {}
+}
+
+struct NoTls;
+
+impl TlsLoader for NoTls {
+    fn client(&self, _: &TlsProps) -> Result<TlsClient, String> {
+        Err("no TLS in tests".to_owned())
+    }
 }
 
 /// Control over an empty fake host whose clock stands at 1,700,000,000 s.

@@ -9,9 +9,11 @@ use core::net::SocketAddr;
 use super::sources::Sources;
 use crate::config::Config;
 use crate::rule::RuleDef;
+use crate::rule::compile::Surroundings;
 pub use crate::rule::status::Metric;
+use crate::sink::TlsLoader;
 use crate::sql::types::Type;
-use crate::time::Now;
+use crate::time::{Now, Zone};
 
 /// The outside world of [`Control`](super::Control).
 pub trait Host {
@@ -69,6 +71,12 @@ pub trait Host {
     /// Both clocks.
     fn now(&self) -> Now;
 
+    /// Loads certificates and keys that sinks name.
+    fn tls(&self) -> &dyn TlsLoader;
+
+    /// Loads a time zone by its IANA name.
+    fn zone(&self, name: &str) -> Option<Zone>;
+
     /// How the process fares.
     fn system(&mut self) -> System;
 
@@ -98,13 +106,13 @@ pub trait Machine {
     ///
     /// # Errors
     /// [`Fault::EXECUTOR`] when a source or sink cannot be set up, else [`Fault::UNDEFINED`].
-    fn compile(def: &RuleDef, sources: &Sources, config: &Config) -> Result<Compiled<Self::Unit>, Fault>;
+    fn compile(def: &RuleDef, sources: &Sources, around: &Surroundings<'_>) -> Result<Compiled<Self::Unit>, Fault>;
 
     /// The plan of a rule as `GET /rules/{id}/explain` shows it.
     ///
     /// # Errors
     /// As [`Machine::compile`].
-    fn explain(def: &RuleDef, sources: &Sources, config: &Config) -> Result<String, Fault>;
+    fn explain(def: &RuleDef, sources: &Sources, around: &Surroundings<'_>) -> Result<String, Fault>;
 
     /// Starts a unit. A run of the same rule is replaced: the new one stands before the old one stops, and a unit that cannot
     /// start leaves the old run as it was.
@@ -113,8 +121,8 @@ pub trait Machine {
     /// [`Fault`] with code [`Fault::EXECUTOR`] when routes, queues or memory do not allow it.
     fn start(&mut self, unit: Self::Unit, now: Now) -> Result<(), Fault>;
 
-    /// Stops the run of a rule; without a run nothing happens.
-    fn stop(&mut self, id: &str, now: Now);
+    /// Stops the run of a rule; without a run nothing happens. The unit comes back to be dropped away from the data thread.
+    fn stop(&mut self, id: &str, now: Now) -> Option<Self::Unit>;
 
     /// Metrics of a run in the order in which status shows them. `None` without a run.
     fn metrics(&self, id: &str, now: Now) -> Option<Vec<(String, Metric)>>;

@@ -10,6 +10,7 @@
 
 pub mod host;
 pub mod keys;
+mod machine;
 mod record;
 pub mod rules;
 pub mod ruleset;
@@ -21,6 +22,7 @@ pub mod text;
 pub(crate) mod fake;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 pub use host::{Compiled, DataListener, Ended, Fault, Host, Kind, Machine, Metric, Stored, System, Topo};
 pub use keys::{Connection, Group};
@@ -30,6 +32,7 @@ pub use sources::{Source, Sources, TableKind};
 
 use crate::config::Config;
 use crate::rule::RuleDef;
+use crate::rule::compile::Surroundings;
 use crate::sql::parse::{self, Statement};
 use crate::time::Zone;
 use keys::Keys;
@@ -108,7 +111,7 @@ impl<H: Host> Control<H> {
                     return Err(format!("the statement creates {}, not {name}", create.name));
                 }
                 self.order = self.order.max(order.saturating_add(1));
-                self.sources.put(Source { create, text, order });
+                self.sources.put(Source { create: Arc::new(create), text, order });
             }
             Record::Rule { name, text } => {
                 let parsed = RuleDef::parse(&name, &text, &self.config.rule);
@@ -143,6 +146,12 @@ impl<H: Host> Control<H> {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.sources.is_empty() && self.rules.is_empty()
+    }
+
+    /// Runs `f` with everything that a rule is planned with.
+    fn around<R>(&self, f: impl FnOnce(&Surroundings<'_>) -> R) -> R {
+        let zones = |name: &str| self.host.zone(name);
+        f(&Surroundings { config: &self.config, tls: self.host.tls(), zone: &self.zone, zones: &zones })
     }
 
     const fn next_order(&mut self) -> u64 {

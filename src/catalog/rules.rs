@@ -279,10 +279,8 @@ impl<H: Host> Control<H> {
         if self.recover(id).is_err() {
             // The old run belongs to a definition that is gone.
             let message = self.rules.get(id).map(|rule| rule.message.clone()).unwrap_or_default();
-            self.host.engine({
-                let id = id.to_owned();
-                move |engine, now| engine.stop(&id, now)
-            });
+            let name = id.to_owned();
+            drop(self.host.engine(move |engine, now| engine.stop(&name, now)));
             self.close_unneeded_data_port();
             self.turn(id, State::Failed, &message);
         }
@@ -314,7 +312,7 @@ impl<H: Host> Control<H> {
         if rule.def.sql.is_empty() {
             return Err(Fault::plain("only support explain sql now"));
         }
-        H::Engine::explain(&rule.def, &self.sources, &self.config)
+        self.around(|around| H::Engine::explain(&rule.def, &self.sources, around))
     }
 
     /// A rule.
@@ -540,13 +538,7 @@ impl<H: Host> Control<H> {
         if def.graph {
             return Err(Fault::plain(GRAPH));
         }
-        if !def.temp {
-            let temp = |name: &&str| self.sources.get(name).is_some_and(|source| source.create.options.temp);
-            if let Some(name) = def.sources().find(temp) {
-                return Err(Fault::plain(format!("temp stream {name} can only be used by temp rules")));
-            }
-        }
-        H::Engine::compile(def, &self.sources, &self.config)
+        self.around(|around| H::Engine::compile(def, &self.sources, around))
     }
 
     /// Starts a run, in place of an older one of the same rule.
@@ -585,11 +577,8 @@ impl<H: Host> Control<H> {
         }
         if rule.state == State::Running {
             let name = id.to_owned();
-            let metrics = self.host.engine(move |engine, now| {
-                let metrics = engine.metrics(&name, now);
-                engine.stop(&name, now);
-                metrics
-            });
+            // The old unit is dropped here, on this thread.
+            let (metrics, _unit) = self.host.engine(move |engine, now| (engine.metrics(&name, now), engine.stop(&name, now)));
             if let (Some(rule), Some(metrics)) = (self.rules.get_mut(id), metrics) {
                 rule.metrics = metrics;
             }

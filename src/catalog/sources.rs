@@ -1,6 +1,7 @@
 //! Streams and tables: one name space, in order of creation, each with its statement byte for byte.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::host::{Fault, Host, Kind};
 use super::{Control, record};
@@ -18,7 +19,7 @@ pub struct Sources {
 #[derive(Debug)]
 pub struct Source {
     /// What its statement says.
-    pub create: Create,
+    pub create: Arc<Create>,
     /// Its statement as it came.
     pub text: String,
     /// Place in the order of creation.
@@ -106,7 +107,7 @@ impl<H: Host> Control<H> {
     /// # Errors
     /// [`Fault::NOT_FOUND`] in the words of DESCRIBE.
     pub fn describe_source(&self, name: &str, table: bool) -> Result<&Create, Fault> {
-        let found = self.sources.of(name, table).map(|source| &source.create);
+        let found = self.sources.of(name, table).map(|source| &*source.create);
         found.ok_or_else(|| {
             let other = if self.sources.get(name).is_some() { format!("{} ", noun(table)) } else { String::new() };
             Fault::missing(format!("Describe {} fails, {other}{name} is not found.", noun(table)))
@@ -172,7 +173,7 @@ impl<H: Host> Control<H> {
         } else {
             self.host.save(Kind::Source, &create.name, &record::source(&create, text, order))?;
         }
-        self.sources.put(Source { create, text: text.to_owned(), order });
+        self.sources.put(Source { create: Arc::new(create), text: text.to_owned(), order });
         Ok(())
     }
 

@@ -1,0 +1,72 @@
+//! The real engine as commands see it.
+
+use std::sync::Arc;
+
+use super::host::{Compiled, Ended, Fault, Machine, Topo};
+use super::sources::Sources;
+use crate::engine::Engine;
+use crate::rule::compile::{self, Definitions, PlanFault, Surroundings};
+use crate::rule::run::RuleUnit;
+use crate::rule::status::{self, Metric};
+use crate::rule::RuleDef;
+use crate::source::Feed;
+use crate::sql::ddl::Create;
+use crate::time::Now;
+
+impl Definitions for Sources {
+    fn source(&self, name: &str) -> Option<Arc<Create>> {
+        self.get(name).map(|source| Arc::clone(&source.create))
+    }
+}
+
+impl From<PlanFault> for Fault {
+    fn from(fault: PlanFault) -> Self {
+        Self { code: fault.code, message: fault.message }
+    }
+}
+
+impl Machine for Engine {
+    type Unit = RuleUnit;
+
+    fn compile(def: &RuleDef, sources: &Sources, around: &Surroundings<'_>) -> Result<Compiled<RuleUnit>, Fault> {
+        let unit = compile::compile(def, sources, around)?;
+        let (names, edges) = status::topo(&unit);
+        Ok(Compiled {
+            topo: Topo { sources: names, edges },
+            columns: compile::columns(&unit.plan),
+            needs_data_port: unit.sources.iter().any(|spec| matches!(spec.feed, Feed::Push(_))),
+            unit,
+        })
+    }
+
+    fn explain(def: &RuleDef, sources: &Sources, around: &Surroundings<'_>) -> Result<String, Fault> {
+        let (plan, _) = compile::plan(def, sources, around)?;
+        let Some(select) = &def.select else { return Err(Fault::plain("only support explain sql now")) };
+        crate::sql::explain::explain(select, &plan, def.options.is_event_time, true).map_err(|e| Fault::plain(e.to_string()))
+    }
+
+    fn start(&mut self, unit: RuleUnit, now: Now) -> Result<(), Fault> {
+        Self::start(self, unit, now).map_err(|fault| Fault::new(Fault::EXECUTOR, fault.0))
+    }
+
+    fn stop(&mut self, id: &str, _: Now) -> Option<RuleUnit> {
+        Self::stop(self, id)
+    }
+
+    fn metrics(&self, id: &str, _: Now) -> Option<Vec<(String, Metric)>> {
+        Self::metrics(self, id)
+    }
+
+    fn ended(&self, _: &str) -> Option<Ended> {
+        // No source of ours ends by itself, and an error of a row never ends a run.
+        None
+    }
+
+    fn needs_data_port(&self) -> bool {
+        Self::needs_data_port(self)
+    }
+
+    fn counters(&self) -> String {
+        super::text::go_json(&Self::counters(self))
+    }
+}
