@@ -12,23 +12,35 @@
 //! Nothing is allocated per message: payloads are built in the engine's one [`SinkScratch`] and copied into the outbox.
 
 mod common;
+pub mod file;
+mod multipart;
 mod outbox;
 mod pipeline;
 mod props;
+pub mod rest;
+mod rows;
+mod shape;
+mod squeeze;
+mod words;
 
+use core::fmt::Write as _;
 use core::time::Duration;
 use std::sync::Arc;
 
 use serde_json::{Map, Value as Json};
 
 use self::common::Common;
+use self::file::{File, FileWrite};
 pub use self::outbox::Drops;
 use self::outbox::{Bounds, Outbox, Verdict, Waiting};
-use self::pipeline::Pipeline;
+use self::pipeline::{Form, Pipeline};
 use self::props::Props;
+use self::rest::{Judgement, Rest, RestRequest};
+use self::rows::Memory;
 use crate::config::SinkDefaults;
+use crate::json::write::Out;
 use crate::limits::{HEAD_BYTES, Limits};
-use crate::stats::{ConnStats, OpStats};
+use crate::stats::{ConnStats, EXCEPTION_BYTES, OpStats, fit};
 use crate::time::{Instant, Now, Timestamp, Zone};
 use crate::value::Packed;
 
@@ -208,10 +220,21 @@ pub enum Target<'p> {
         /// Whether to log it.
         log: bool,
     },
-    /// Readers of a memory topic.
+    /// Readers of a memory topic; the body is a packed list of row objects.
     Memory {
         /// The topic.
         topic: &'p str,
+        /// The topic as configured, which is what `meta(topic)` shows.
+        configured: &'p str,
+    },
+    /// An HTTP request.
+    Rest(RestRequest<'p>),
+    /// A file, through the writer thread.
+    File(FileWrite<'p>),
+    /// No payload: the file in this slot has to be closed.
+    Close {
+        /// The slot.
+        slot: u8,
     },
 }
 
@@ -261,6 +284,9 @@ pub struct Op<'o> {
 enum Sort {
     Log,
     Nop { log: bool },
+    Memory(Memory),
+    Rest(Rest),
+    File(Box<File>),
 }
 
 impl Sort {
@@ -268,6 +294,9 @@ impl Sort {
         match self {
             Self::Log => Kind::Log,
             Self::Nop { .. } => Kind::Nop,
+            Self::Memory(_) => Kind::Memory,
+            Self::Rest(_) => Kind::Rest,
+            Self::File(_) => Kind::File,
         }
     }
 }
@@ -280,7 +309,6 @@ pub struct SinkUnit {
     sort: Sort,
     pipeline: Pipeline,
     out: Outbox,
-    send_error: bool,
     warnings: Vec<String>,
 }
 
@@ -298,12 +326,30 @@ fn build_unit(name: &str, map: &Map<String, Json>, env: &SinkEnv<'_>) -> Result<
         format!("sink {name} is not defined, this build has {}", known.join(", "))
     })?;
     let mut props = Props::new(map);
-    let sort = match kind {
+    let mut dynamics = Vec::new();
+    let mut form = Form::Bytes;
+    let mut sort = match kind {
+        Kind::Log => Sort::Log,
         Kind::Nop => Sort::Nop { log: props.flag("log")?.unwrap_or(false) },
-        _ => Sort::Log,
+        Kind::Memory => {
+            let (memory, rules) = Memory::read(&mut props, &mut dynamics)?;
+            form = Form::Rows(rules);
+            Sort::Memory(memory)
+        }
+        Kind::Rest => {
+            let (rest, multipart) = Rest::read(&mut props, &mut dynamics, env)?;
+            form = multipart.map_or(Form::Bytes, Form::Multipart);
+            Sort::Rest(rest)
+        }
+        Kind::File => Sort::File(Box::new(File::read(&mut props, &mut dynamics)?)),
     };
     let common =
         Common::read(&mut props, env.defaults, kind == Kind::File).map_err(|e| format!("fail to parse sink configuration: {e}"))?;
+    match &mut sort {
+        Sort::Rest(rest) => rest.check(&common)?,
+        Sort::File(file) => file.set_header(&common),
+        _ => {}
+    }
     let name = format!("{name}_{}", env.action);
     let warnings = props.unknown(&name);
     let loses = env.qos == 0 && !env.waits_when_full;
@@ -316,8 +362,8 @@ fn build_unit(name: &str, map: &Map<String, Json>, env: &SinkEnv<'_>) -> Result<
         retry_for: common.retry_for,
     })?;
     out.conn.status = i8::from(kind != Kind::Nop);
-    let pipeline = Pipeline::new(&name, &common, kind, env)?;
-    Ok(SinkUnit { name, rule: env.rule.to_owned(), sort, pipeline, out, send_error: env.send_error, warnings })
+    let pipeline = Pipeline::new(&name, &common, form, dynamics, kind == Kind::File, env)?;
+    Ok(SinkUnit { name, rule: env.rule.to_owned(), sort, pipeline, out, warnings })
 }
 
 impl SinkUnit {
@@ -342,6 +388,9 @@ impl SinkUnit {
     /// The rule runs from now on.
     pub fn start(&mut self, now: Now) {
         self.pipeline.start(now);
+        if let Sort::File(file) = &mut self.sort {
+            file.start(now);
+        }
         if self.out.conn.status == 1 {
             self.out.conn.last_connected = now.wall;
             self.out.conn.last_try = now.wall;
@@ -353,7 +402,15 @@ impl SinkUnit {
         if self.out.is_blocked() {
             return Accept::Blocked;
         }
-        self.pipeline.accept(rows, &mut self.out, scratch, now, facts, self.send_error)
+        let accept = self.pipeline.accept(rows, &mut self.out, scratch, now, facts);
+        if let Sort::File(file) = &mut self.sort
+            && file.awaits_header()
+        {
+            let mut header = Out::new(&mut scratch.head);
+            self.pipeline.header(&mut header);
+            file.take_header(core::str::from_utf8(header.written()).unwrap_or(""));
+        }
+        accept
     }
 
     /// An error of the rule, where `sendError` is set: bare text, or a row `{"error": text}` for a sink that takes rows.
@@ -374,29 +431,77 @@ impl SinkUnit {
     /// When [`SinkUnit::tick`] or [`SinkUnit::next_out`] has something to do that it has not now.
     #[must_use]
     pub fn until(&self) -> Option<Instant> {
-        [self.out.until(), self.pipeline.until()].into_iter().flatten().min()
+        let files = if let Sort::File(file) = &self.sort { file.until() } else { None };
+        [self.out.until(), self.pipeline.until(), files].into_iter().flatten().min()
     }
 
     /// The payload to deliver now, the same one until [`SinkUnit::done`]. `None` when nothing waits, or during a pause.
     pub fn next_out(&mut self, now: Now) -> Option<Payload<'_>> {
-        let Waiting { seq, body, .. } = self.out.next(now)?;
-        let target = match &self.sort {
+        if let Sort::File(file) = &mut self.sort
+            && let Some(slot) = file.close_due(now)
+        {
+            return Some(Payload { seq: 0, body: &[], target: Target::Close { slot } });
+        }
+        let Waiting { seq, meta, body } = self.out.next(now)?;
+        let target = match &mut self.sort {
             Sort::Log => Target::Log { rule: &self.rule },
             Sort::Nop { log } => Target::Nop { log: *log },
+            Sort::Memory(memory) => Target::Memory { topic: memory.topic.get(meta), configured: memory.topic.source() },
+            Sort::Rest(rest) => Target::Rest(rest.request(meta)),
+            Sort::File(file) => Target::File(file.plan(seq, meta, body.len(), now)),
         };
         Some(Payload { seq, body, target })
     }
 
     /// Says what became of the payload that [`SinkUnit::next_out`] lent.
     pub fn done(&mut self, outcome: Outcome<'_>, now: Now) {
+        if let Sort::File(file) = &mut self.sort {
+            if file.closed() {
+                return;
+            }
+            file.written();
+        }
+        let mut long = heapless::String::<EXCEPTION_BYTES>::new();
         let verdict = match outcome {
             Outcome::Delivered => Verdict::Delivered,
             Outcome::Queued => Verdict::Queued,
-            Outcome::Broken { reason } => Verdict::Retry { reason, text: reason, answered: false, after: None },
-            Outcome::Failed { text } => Verdict::Failed { text },
-            Outcome::Answered { .. } => Verdict::Delivered,
+            Outcome::Broken { reason } => {
+                self.describe(&mut long, reason, format_args!("rest sink fails to send out the data:err={reason} recoverAble=true"));
+                Verdict::Retry { reason, text: &long, answered: false, after: None }
+            }
+            Outcome::Failed { text } => {
+                self.describe(&mut long, text, format_args!("rest sink fails to send out the data:err={text} recoverAble=false"));
+                Verdict::Failed { text: &long }
+            }
+            Outcome::Answered { status, retry_after, body } => {
+                let judgement = if let Sort::Rest(rest) = &self.sort { rest.judge(status, body) } else { Judgement::Delivered };
+                let (Judgement::Heals(code) | Judgement::Refused(code)) = judgement else {
+                    self.out.done(Verdict::Delivered, now);
+                    return;
+                };
+                self.describe(&mut long, "", format_args!("parse response error: response code error: {code}. |"));
+                if judgement == Judgement::Heals(code) {
+                    let mut reason = heapless::String::<32>::new();
+                    let _ = write!(reason, "answered {status}");
+                    self.out.done(Verdict::Retry { reason: &reason, text: &long, answered: true, after: retry_after }, now);
+                    return;
+                }
+                Verdict::Failed { text: &long }
+            }
         };
         self.out.done(verdict, now);
+    }
+
+    /// A sentence for `last_exception`: `plain`, or of a rest sink `rest` with method and url behind it.
+    fn describe(&self, out: &mut heapless::String<EXCEPTION_BYTES>, plain: &str, rest: core::fmt::Arguments<'_>) {
+        let Sort::Rest(sink) = &self.sort else {
+            *out = fit(plain);
+            return;
+        };
+        let request = sink.request(self.out.in_hand());
+        let mut cut = Cut(out);
+        // What does not fit is cut, which is no error.
+        let _ = write!(cut, "{rest} method={} path=\"{}\"", request.method(), request.url());
     }
 
     /// `count` payloads that were [`Outcome::Queued`], up to `seq`, are settled; `failed` of them did not arrive, because of `text`.
@@ -426,5 +531,46 @@ impl SinkUnit {
     pub fn ops(&self) -> impl Iterator<Item = Op<'_>> {
         let own = Op { role: "sink", name: &self.name, stats: &self.out.sink, conn: Some(&self.out.conn) };
         self.pipeline.ops().map(|(name, stats)| Op { role: "op", name, stats, conn: None }).chain([own])
+    }
+}
+
+/// Takes what fits.
+struct Cut<'c>(&'c mut heapless::String<EXCEPTION_BYTES>);
+
+impl core::fmt::Write for Cut<'_> {
+    fn write_str(&mut self, text: &str) -> core::fmt::Result {
+        text.chars().try_for_each(|c| self.0.push(c)).map_err(|_| core::fmt::Error)
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// Loads nothing.
+    pub(crate) struct NoTls;
+
+    impl NoTls {
+        pub(crate) const WHY: &'static str = "no such file (test)";
+    }
+
+    impl TlsLoader for NoTls {
+        fn client(&self, _props: &TlsProps) -> Result<TlsClient, String> {
+            Err(Self::WHY.into())
+        }
+    }
+
+    pub(crate) fn env<'e>(defaults: &'e SinkDefaults, limits: &'e Limits) -> SinkEnv<'e> {
+        SinkEnv {
+            rule: "r",
+            action: 0,
+            qos: 0,
+            waits_when_full: false,
+            send_error: false,
+            defaults,
+            limits,
+            private_net: true,
+            tls: &NoTls,
+        }
     }
 }

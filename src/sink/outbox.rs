@@ -104,13 +104,9 @@ pub(super) struct Bounds {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Waiting<'o> {
     pub(super) seq: u64,
-    /// True for an error's text in place of rows.
-    pub(super) error: bool,
     pub(super) meta: Texts<'o>,
     pub(super) body: &'o [u8],
 }
-
-const ERROR: u16 = 1;
 
 impl Outbox {
     /// # Errors
@@ -143,10 +139,10 @@ impl Outbox {
     }
 
     /// Takes a payload. False: no room, and the outbox does not lose; nothing changed.
-    pub(super) fn push(&mut self, meta: &[u8], body: &[u8], error: bool, now: Now) -> bool {
+    pub(super) fn push(&mut self, meta: &[u8], body: &[u8], now: Now) -> bool {
         let lost_before = self.ring.lost(self.reader);
         let held_before = self.flying_is_held();
-        let parts = Parts { flags: if error { ERROR } else { 0 }, time_ms: now.wall.0, meta, body, ..Parts::default() };
+        let parts = Parts { time_ms: now.wall.0, meta, body, ..Parts::default() };
         match self.ring.push(&parts) {
             Ok(_) => {
                 let mut lost = self.ring.lost(self.reader) - lost_before;
@@ -192,7 +188,12 @@ impl Outbox {
         }
         self.conn.last_try = now.wall;
         let record = self.ring.peek(self.reader)?;
-        Some(Waiting { seq, error: record.flags & ERROR != 0, meta: Texts(record.meta), body: record.body })
+        Some(Waiting { seq, meta: Texts(record.meta), body: record.body })
+    }
+
+    /// The head of the payload in hand.
+    pub(super) fn in_hand(&self) -> Texts<'_> {
+        self.ring.peek(self.reader).map_or(Texts::default(), |record| Texts(record.meta))
     }
 
     /// How the payload in hand ended.
@@ -377,7 +378,7 @@ mod tests {
     fn one_at_a_time_in_order() {
         let mut o = outbox(true, None, 4096);
         for b in [b"a", b"b"] {
-            assert!(o.push(b"", b, false, at(0)));
+            assert!(o.push(b"", b, at(0)));
         }
         assert_eq!(head(&mut o, 1), Some(b'a'));
         assert_eq!(head(&mut o, 1), Some(b'a'), "the same until it is done");
@@ -396,7 +397,7 @@ mod tests {
     fn pauses_double_up_to_the_bound_and_count_one_exception() {
         let mut o = outbox(true, None, 4096);
         o.conn.status = 1;
-        o.push(b"", b"a", false, at(0));
+        o.push(b"", b"a", at(0));
         let mut now = 0;
         for pause in [100, 200, 400, 800, 1600, 2000, 2000] {
             assert_eq!(head(&mut o, now), Some(b'a'));
@@ -410,7 +411,7 @@ mod tests {
         assert_eq!(head(&mut o, now), Some(b'a'));
         o.done(Verdict::Delivered, at(now));
         assert_eq!((o.down(), o.conn.status, o.sink.records_out_total), (None, 1, 1));
-        o.push(b"", b"b", false, at(now));
+        o.push(b"", b"b", at(now));
         head(&mut o, now);
         o.done(retry(false), at(now));
         assert_eq!(o.until(), Some(at(now + 100).mono), "a new payload begins with the first pause");
@@ -420,7 +421,7 @@ mod tests {
     fn a_receiver_may_ask_for_a_longer_pause() {
         for (asked, pause) in [(1, 1000), (0, 100), (301, 300_000)] {
             let mut o = outbox(true, None, 4096);
-            o.push(b"", b"a", false, at(0));
+            o.push(b"", b"a", at(0));
             head(&mut o, 0);
             o.done(Verdict::Retry { reason: "", text: "", answered: true, after: Some(Duration::from_secs(asked)) }, at(0));
             assert_eq!(o.until(), Some(at(pause).mono));
@@ -431,8 +432,8 @@ mod tests {
     fn a_poison_payload_is_given_up_where_loss_is_allowed() {
         for (loses, gone) in [(true, 1), (false, 0)] {
             let mut o = outbox(loses, None, 4096);
-            o.push(b"", b"a", false, at(0));
-            o.push(b"", b"b", false, at(0));
+            o.push(b"", b"a", at(0));
+            o.push(b"", b"b", at(0));
             for now in [0, 59_000, 60_000] {
                 assert_eq!(head(&mut o, now), Some(b'a'));
                 o.done(retry(true), at(now));
@@ -445,7 +446,7 @@ mod tests {
     #[test]
     fn nobody_there_is_no_reason_to_give_up() {
         let mut o = outbox(true, None, 4096);
-        o.push(b"", b"a", false, at(0));
+        o.push(b"", b"a", at(0));
         for hour in 0..10 {
             assert_eq!(head(&mut o, hour * 3_600_000), Some(b'a'));
             o.done(retry(false), at(hour * 3_600_000));
@@ -457,17 +458,17 @@ mod tests {
     fn full_loses_the_oldest_or_waits() {
         let mut o = outbox(true, Some(2), 4096);
         for b in [b"a", b"b", b"c", b"d", b"e"] {
-            assert!(o.push(b"", b, false, at(0)));
+            assert!(o.push(b"", b, at(0)));
         }
         assert_eq!((o.waiting(), o.drops.outbox_full_total), (3, 2));
         assert_eq!(head(&mut o, 0), Some(b'c'));
 
         let mut o = outbox(false, Some(1), 4096);
-        assert!(o.push(b"", b"a", false, at(0)) && o.push(b"", b"b", false, at(0)));
-        assert!(!o.push(b"", b"c", false, at(0)) && o.is_blocked());
+        assert!(o.push(b"", b"a", at(0)) && o.push(b"", b"b", at(0)));
+        assert!(!o.push(b"", b"c", at(0)) && o.is_blocked());
         assert_eq!(head(&mut o, 0), Some(b'a'));
         o.done(Verdict::Delivered, at(0));
-        assert!(!o.is_blocked() && o.push(b"", b"c", false, at(0)));
+        assert!(!o.is_blocked() && o.push(b"", b"c", at(0)));
         assert_eq!(o.drops, Drops::default());
     }
 
@@ -476,9 +477,9 @@ mod tests {
         // Delivered after all: not lost. Failed: lost, once.
         for (verdict, lost) in [(Verdict::Delivered, 0), (retry(false), 1)] {
             let mut o = outbox(true, Some(0), 4096);
-            o.push(b"", b"a", false, at(0));
+            o.push(b"", b"a", at(0));
             assert_eq!(head(&mut o, 0), Some(b'a'));
-            o.push(b"", b"b", false, at(0));
+            o.push(b"", b"b", at(0));
             assert_eq!(head(&mut o, 0), None);
             o.done(verdict, at(0));
             assert_eq!(o.drops.outbox_full_total, lost);
@@ -486,10 +487,10 @@ mod tests {
         }
         // It waited for its next try: gone at once.
         let mut o = outbox(true, Some(0), 4096);
-        o.push(b"", b"a", false, at(0));
+        o.push(b"", b"a", at(0));
         head(&mut o, 0);
         o.done(retry(false), at(0));
-        o.push(b"", b"b", false, at(1));
+        o.push(b"", b"b", at(1));
         assert_eq!(o.drops.outbox_full_total, 1);
         assert_eq!(head(&mut o, 1), Some(b'b'));
     }
@@ -498,7 +499,7 @@ mod tests {
     fn queued_payloads_are_settled_later() {
         let mut o = outbox(true, None, 4096);
         for b in [b"a", b"b", b"c"] {
-            o.push(b"", b, false, at(0));
+            o.push(b"", b, at(0));
         }
         for _ in 0..3 {
             head(&mut o, 0);

@@ -43,6 +43,18 @@ impl<'a> Packed<'a> {
         }
     }
 
+    /// Bytes in front of a list's elements.
+    pub const LIST_HEADER_BYTES: usize = HEADER;
+
+    /// The header of a list whose `count` elements, encoded one behind the other, take `bytes`: for a list that grows in place.
+    #[must_use]
+    pub fn list_header(bytes: usize, count: usize) -> [u8; HEADER] {
+        let (mut header, field) = ([LIST; HEADER], |n: usize| u32::try_from(n).unwrap_or(u32::MAX).to_le_bytes());
+        header[1..5].copy_from_slice(&field(bytes));
+        header[5..].copy_from_slice(&field(count));
+        header
+    }
+
     /// The encoding.
     #[must_use]
     pub const fn as_bytes(self) -> &'a [u8] {
