@@ -628,8 +628,8 @@ impl Engine {
                 continue;
             }
             while let Some(payload) = sink.next_out(now) {
-                let topic = match payload.target {
-                    Target::Memory { topic } => topic,
+                let (topic, configured) = match payload.target {
+                    Target::Memory { topic, configured } => (topic, configured),
                     Target::Nop { log: false } => {
                         sink.done(Outcome::Delivered, now);
                         continue;
@@ -639,7 +639,7 @@ impl Engine {
                 self.seq += 1;
                 let mut out = Encoder::new(&mut self.meta);
                 // The topic is at most a head's length, and so much fits.
-                let facts = out.begin_object().and_then(|()| out.entry("topic", Value::Str(topic))).and_then(|()| out.end());
+                let facts = out.begin_object().and_then(|()| out.entry("topic", Value::Str(configured))).and_then(|()| out.end());
                 let meta_len = facts.map_or(0, |()| out.len());
                 let meta = self.meta.get(..meta_len).unwrap_or(&[]);
                 let parts = Parts { seq: self.seq, flags: FLAG_ROWS, time_ms: now.wall.0, meta, index: &[], body: payload.body };
