@@ -11,6 +11,7 @@ use heapless::Vec;
 use super::row::Row;
 use super::{Call, Ctx, func};
 use crate::limits::ARG_COUNT;
+use crate::sql::like;
 use crate::sql::plan::{Expr, Literal, Op, Plan, Slot};
 use crate::value::text::{go_text, typed};
 use crate::value::{Eval, Fault, Packed, Value};
@@ -341,7 +342,7 @@ impl<'c, 'a> Evaluator<'c, 'a> {
                     let found = go_text(pattern, s)?;
                     return Err(s.fault(format_args!("invalid LIKE pattern, must be a string but got {found}")));
                 };
-                let pattern = s.write_bytes(|out| Ok(like_to_regex(pattern, |piece| out.text(piece))?))?;
+                let pattern = s.write_bytes(|out| Ok(like::pieces(pattern, |piece| out.text(piece))?))?;
                 self.ctx.regex(core::str::from_utf8(pattern).unwrap_or(""))?.is_match(text)
             }
             (None, None) => false,
@@ -375,29 +376,6 @@ const fn constant(literal: &Literal) -> Value<'_> {
         Literal::Float(x) => Value::Float(*x),
         Literal::Str(text) => Value::Str(text.as_str()),
     }
-}
-
-/// A LIKE pattern as a regular expression, piece by piece: anchored; `%` is any text, `_` one character; backslashes are
-/// doubled and nothing else is escaped, as eKuiper does (facts §7.4).
-///
-/// # Errors
-/// What `put` gives.
-pub fn like_to_regex<E>(pattern: &str, mut put: impl FnMut(&str) -> Result<(), E>) -> Result<(), E> {
-    put("^")?;
-    let mut from = 0;
-    for (i, c) in pattern.char_indices() {
-        let piece = match c {
-            '%' => ".*",
-            '_' => ".",
-            '\\' => "\\\\",
-            _ => continue,
-        };
-        put(pattern.get(from..i).unwrap_or(""))?;
-        put(piece)?;
-        from = i + c.len_utf8();
-    }
-    put(pattern.get(from..).unwrap_or(""))?;
-    put("$")
 }
 
 /// The operator as SQL writes it.

@@ -6,27 +6,44 @@ use regex_lite::Regex;
 /// Longest regular expression from a pattern, compiled, in bytes.
 const COMPILED_BYTES: usize = 256 * 1024;
 
+/// The regular expression of a LIKE pattern, piece by piece.
+///
+/// # Errors
+/// What `put` gives.
+pub fn pieces<E>(pattern: &str, mut put: impl FnMut(&str) -> Result<(), E>) -> Result<(), E> {
+    put("^")?;
+    let mut from = 0;
+    let mut chars = pattern.char_indices().peekable();
+    while let Some((at, c)) = chars.next() {
+        let (piece, mut end) = match c {
+            '%' => (".*", at + 1),
+            '_' => (".", at + 1),
+            '\\' => ("\\\\", at + 1),
+            _ => continue,
+        };
+        put(pattern.get(from..at).unwrap_or(""))?;
+        put(piece)?;
+        // `\%` and `\_` stay as they are, apart from the doubled backslash.
+        if c == '\\'
+            && let Some((kept, _)) = chars.next_if(|(_, c)| matches!(c, '%' | '_'))
+        {
+            put(pattern.get(kept..=kept).unwrap_or(""))?;
+            end = kept + 1;
+        }
+        from = end;
+    }
+    put(pattern.get(from..).unwrap_or(""))?;
+    put("$")
+}
+
 /// The regular expression of a LIKE pattern.
 #[must_use]
 pub fn regex_text(pattern: &str) -> String {
     let mut out = String::with_capacity(pattern.len() * 2 + 2);
-    out.push('^');
-    let mut rest = pattern.chars().peekable();
-    while let Some(c) = rest.next() {
-        match c {
-            '\\' => {
-                out.push_str("\\\\");
-                // `\%` and `\_` stay as they are, apart from the doubled backslash.
-                if let Some(kept) = rest.next_if(|c| matches!(c, '%' | '_')) {
-                    out.push(kept);
-                }
-            }
-            '%' => out.push_str(".*"),
-            '_' => out.push('.'),
-            c => out.push(c),
-        }
-    }
-    out.push('$');
+    let _: Result<(), core::convert::Infallible> = pieces(pattern, |piece| {
+        out.push_str(piece);
+        Ok(())
+    });
     out
 }
 
@@ -53,9 +70,17 @@ mod tests {
 
     #[test]
     fn patterns() {
-        for (pattern, text) in
-            [("a%", "^a.*$"), ("a_b", "^a.b$"), (r"a\%", r"^a\\%$"), (r"a\_", r"^a\\_$"), (r"a\d", r"^a\\d$"), ("a.b", "^a.b$"), ("", "^$")]
-        {
+        for (pattern, text) in [
+            ("a%", "^a.*$"),
+            ("a_b", "^a.b$"),
+            (r"a\%", r"^a\\%$"),
+            (r"a\_", r"^a\\_$"),
+            (r"a\d", r"^a\\d$"),
+            ("a.b", "^a.b$"),
+            ("", "^$"),
+            (r"\\%", r"^\\\\%$"),
+            ("é%ü", "^é.*ü$"),
+        ] {
             assert_eq!(regex_text(pattern), text);
         }
         assert!(check("a(c").is_err_and(|e| e.contains("error parsing regexp")));
