@@ -127,9 +127,6 @@ impl<G: Gate> Port<G> {
                     }
                 }
                 Step::Fault(fault) => {
-                    if let Some(ticket) = conn.ticket() {
-                        self.gate.dropped(ticket);
-                    }
                     self.fail(conn, fault, now, out);
                     answers += 1;
                 }
@@ -137,8 +134,11 @@ impl<G: Gate> Port<G> {
         }
     }
 
-    /// Answers a fault and counts it.
+    /// Answers a fault, counts it, and gives the ticket back whose body will not come.
     pub fn fail(&mut self, conn: &mut Conn<G::Ticket>, fault: Fault, now: Now, out: &mut Out<'_>) {
+        if let Some(ticket) = conn.ticket() {
+            self.gate.dropped(ticket);
+        }
         self.counters.refused(&fault.reply(&self.settings));
         conn.fail(fault, &self.settings, now, out);
     }

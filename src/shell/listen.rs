@@ -1,0 +1,553 @@
+//! The data port: slots for connections, one acceptor, and the sweeper that keeps their deadlines.
+//!
+//! [`DataPort::start`] makes `limits.connCount` slots and as many parked tasks; nothing is spawned or allocated per
+//! connection after that (async-io's own registration apart). The acceptor puts a socket into the slot that was free last
+//! and wakes that slot's task ([`serve`](super::serve) is what it runs). Slots, buffers and loans are arrays of their own,
+//! handed out last-in first-out, so what was never needed costs no page.
+//!
+//! No slot free: the idle connection that has waited longest yields, with nothing idle accepting pauses; and it pauses when
+//! the process is out of descriptors. The port opens and closes at run time; closed, its address refuses connections.
+
+use std::{
+    cell::RefCell,
+    fmt,
+    future::poll_fn,
+    io,
+    net::SocketAddr,
+    rc::Rc,
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use smol::LocalExecutor;
+
+use super::{
+    net::{Clock, Deadline, Interest, Listener, Socket},
+    serve,
+    tls::ServerTls,
+};
+use crate::{
+    limits::{CONN_BYTES, HEAD_BYTES, Limits},
+    time::Instant,
+    wire::{
+        conn::{Conn, SLACK_BYTES, Settings},
+        turn::{Counters, OUT_BYTES, Port},
+        verdict::{Gate, Peer},
+    },
+};
+
+/// How long requests in flight may take once the port closes.
+pub const CLOSE_GRACE: Duration = Duration::from_millis(500);
+/// Deadlines are not looked at more often than this.
+const SWEEP_MIN: Duration = Duration::from_millis(10);
+/// How long accepting pauses when descriptors or memory have run out.
+const PAUSE: Duration = Duration::from_millis(100);
+/// Connections accepted before others get their turn.
+const ACCEPT_BUDGET: usize = 64;
+
+/// What the acceptor counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct AcceptCounters {
+    /// Connections taken from the kernel.
+    pub accepted_total: u64,
+    /// Idle connections that had to yield to a new one.
+    pub yielded_total: u64,
+    /// Times accepting paused because descriptors or memory had run out.
+    pub paused_total: u64,
+    /// TLS handshakes that failed, plain HTTP on the TLS port included.
+    pub tls_failed_total: u64,
+}
+
+/// The data port in front of a gate. Cheap to clone; all clones are the same port. It lives on one thread.
+pub struct DataPort<G: Gate> {
+    inner: Rc<Inner<G>>,
+}
+
+impl<G: Gate> Clone for DataPort<G> {
+    fn clone(&self) -> Self {
+        Self { inner: Rc::clone(&self.inner) }
+    }
+}
+
+impl<G: Gate> fmt::Debug for DataPort<G> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DataPort").finish_non_exhaustive()
+    }
+}
+
+impl<G: Gate + 'static> DataPort<G> {
+    /// Takes all memory the port will ever need and spawns its tasks on `executor`; it listens to nothing yet.
+    #[must_use]
+    pub fn start(gate: G, settings: Settings, limits: &Limits, clock: Clock, executor: &LocalExecutor<'static>) -> Self {
+        let state = State::new(Port::new(gate, settings), limits, clock.mono());
+        let inner = Rc::new(Inner { clock, state: RefCell::new(state) });
+        for index in 0..limits.conn_count {
+            executor.spawn(serve::attend(Rc::clone(&inner), index)).detach();
+        }
+        executor.spawn(accept(Rc::clone(&inner))).detach();
+        executor.spawn(sweep(Rc::clone(&inner))).detach();
+        Self { inner }
+    }
+
+    /// Listens at `addr`, encrypted with `tls`. A port that is open moves there, its connections stay. Gives the address
+    /// in force (port 0 is any free one).
+    ///
+    /// # Errors
+    /// As [`Listener::bind`]; what was open stays open.
+    pub fn listen(&self, addr: SocketAddr, tls: Option<ServerTls>) -> io::Result<SocketAddr> {
+        let listener = Listener::bind(addr)?;
+        let addr = listener.addr()?;
+        let state = &mut *self.inner.state.borrow_mut();
+        state.listener = Some(listener);
+        state.tls = tls;
+        wake(&mut state.acceptor);
+        Ok(addr)
+    }
+
+    /// Uses another certificate for connections from now on; those that stand keep theirs.
+    pub fn set_tls(&self, tls: Option<ServerTls>) {
+        self.inner.state.borrow_mut().tls = tls;
+    }
+
+    /// Where the port listens; `None` while it is closed.
+    #[must_use]
+    pub fn addr(&self) -> Option<SocketAddr> {
+        self.inner.state.borrow().listener.as_ref().and_then(|listener| listener.addr().ok())
+    }
+
+    /// Stops listening at once, closes idle connections, and gives requests in flight `grace` to be answered; their answers
+    /// say that the connection ends. [`DataPort::idle`] waits for it.
+    pub fn close(&self, grace: Duration) {
+        let now = self.inner.clock.mono();
+        let state = &mut *self.inner.state.borrow_mut();
+        state.listener = None;
+        wake(&mut state.acceptor);
+        for index in 0..state.slots.len() {
+            let Some(slot) = state.slots.get_mut(index) else { continue };
+            if slot.socket.is_none() {
+                continue;
+            }
+            slot.conn.close_soon();
+            slot.kill = now.after(grace);
+            slot.until = slot.until.min(slot.kill);
+            let until = slot.until;
+            if slot.may_yield() {
+                state.free(index, now);
+            } else {
+                state.watch(until);
+            }
+        }
+    }
+
+    /// Waits until no connection is open.
+    pub async fn idle(&self) {
+        poll_fn(|cx| {
+            let mut state = self.inner.state.borrow_mut();
+            if state.open == 0 {
+                return Poll::Ready(());
+            }
+            set_waker(&mut state.idle, cx);
+            Poll::Pending
+        })
+        .await;
+    }
+
+    /// Looks at, or changes, what stands behind the port; not to be called from inside the gate.
+    pub fn with_gate<R>(&self, f: impl FnOnce(&mut G) -> R) -> R {
+        f(&mut self.inner.state.borrow_mut().port.gate)
+    }
+
+    #[cfg(test)]
+    pub(super) fn shared(&self) -> Rc<Inner<G>> {
+        Rc::clone(&self.inner)
+    }
+
+    /// Connections that are open.
+    #[must_use]
+    pub fn open_count(&self) -> usize {
+        self.inner.state.borrow().open
+    }
+
+    /// What the wire and the acceptor counted.
+    #[must_use]
+    pub fn counters(&self) -> (Counters, AcceptCounters) {
+        let state = self.inner.state.borrow();
+        (state.port.counters.clone(), state.counters)
+    }
+}
+
+/// What the tasks of a port share.
+pub(super) struct Inner<G: Gate> {
+    pub(super) clock: Clock,
+    /// Borrowed within one call, never across a wait.
+    pub(super) state: RefCell<State<G>>,
+}
+
+pub(super) struct State<G: Gate> {
+    pub(super) port: Port<G>,
+    pub(super) slots: Vec<Slot<G::Ticket>>,
+    /// Receive buffers, [`CONN_BYTES`] for each slot, and the larger ones that are lent.
+    pub(super) buffers: Buffers,
+    /// Where the answers of one turn are written before they are sent.
+    pub(super) out: Box<[u8]>,
+    pub(super) counters: AcceptCounters,
+    free: Vec<u32>,
+    open: usize,
+    listener: Option<Listener>,
+    tls: Option<ServerTls>,
+    acceptor: Option<Waker>,
+    sweeper: Option<Waker>,
+    /// When the sweeper looks next.
+    sweep_at: Instant,
+    idle: Option<Waker>,
+}
+
+/// A place for one connection.
+pub(super) struct Slot<T> {
+    pub(super) socket: Option<Socket>,
+    pub(super) conn: Conn<T>,
+    pub(super) peer: Peer,
+    /// When the task is woken even if the socket stays silent.
+    pub(super) until: Instant,
+    /// When the connection ends whatever it does: the port closes.
+    pub(super) kill: Instant,
+    /// Bytes of answers at the end of the buffer that the kernel has not taken yet.
+    pub(super) parked: u32,
+    /// When the client must have taken its answers, while some are held back.
+    pub(super) write_until: Option<Instant>,
+    pub(super) loan: Option<u16>,
+    /// Our side is shut down, the peer's is still read.
+    pub(super) shut: bool,
+    due: bool,
+    waker: Option<Waker>,
+}
+
+impl<T: Copy> Slot<T> {
+    /// Its connection is idle, so a new one may take its place.
+    fn may_yield(&self) -> bool {
+        self.socket.is_some() && self.parked == 0 && self.conn.is_idle()
+    }
+}
+
+pub(super) struct Buffers {
+    small: Vec<u8>,
+    large: Vec<u8>,
+    large_bytes: usize,
+    free: Vec<u16>,
+}
+
+impl Buffers {
+    fn new(limits: &Limits) -> Self {
+        let large_bytes = HEAD_BYTES + limits.body_bytes + SLACK_BYTES;
+        let loans = u16::try_from(limits.loan_count).unwrap_or(u16::MAX);
+        Self {
+            // Zeroed memory comes from the kernel untouched: pages are taken as slots and loans are used.
+            small: vec![0; limits.conn_count * CONN_BYTES],
+            large: vec![0; usize::from(loans) * large_bytes],
+            large_bytes,
+            free: (0..loans).rev().collect(),
+        }
+    }
+
+    /// The buffer of slot `index`, or the one it has on loan.
+    pub(super) fn of(&mut self, index: usize, loan: Option<u16>) -> &mut [u8] {
+        match loan {
+            None => self.small.get_mut(index * CONN_BYTES..(index + 1) * CONN_BYTES).unwrap_or_default(),
+            Some(loan) => {
+                let at = usize::from(loan) * self.large_bytes;
+                self.large.get_mut(at..at + self.large_bytes).unwrap_or_default()
+            }
+        }
+    }
+
+    /// Moves `conn` of slot `index` into a large buffer, if one is free.
+    pub(super) fn lend<T: Copy>(&mut self, index: usize, conn: &mut Conn<T>) -> Option<u16> {
+        let loan = self.free.pop()?;
+        let at = usize::from(loan) * self.large_bytes;
+        let to = self.large.get_mut(at..at + self.large_bytes).unwrap_or_default();
+        conn.relocate(self.small.get(index * CONN_BYTES..(index + 1) * CONN_BYTES).unwrap_or_default(), to);
+        Some(loan)
+    }
+
+    /// Moves `conn` back; what it still holds must fit its small buffer.
+    pub(super) fn give_back<T: Copy>(&mut self, index: usize, loan: u16, conn: &mut Conn<T>) {
+        let at = usize::from(loan) * self.large_bytes;
+        let from = self.large.get(at..at + self.large_bytes).unwrap_or_default();
+        conn.relocate(from, self.small.get_mut(index * CONN_BYTES..(index + 1) * CONN_BYTES).unwrap_or_default());
+        self.free.push(loan);
+    }
+}
+
+impl<G: Gate> State<G> {
+    fn new(port: Port<G>, limits: &Limits, now: Instant) -> Self {
+        let count = u32::try_from(limits.conn_count).unwrap_or(u32::MAX);
+        let slot = |_| Slot {
+            socket: None,
+            conn: Conn::new(now),
+            peer: Peer { addr: std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), tls: false },
+            until: Instant(u64::MAX),
+            kill: Instant(u64::MAX),
+            parked: 0,
+            write_until: None,
+            loan: None,
+            shut: false,
+            due: false,
+            waker: None,
+        };
+        Self {
+            port,
+            slots: (0..count).map(slot).collect(),
+            buffers: Buffers::new(limits),
+            out: vec![0; OUT_BYTES].into(),
+            counters: AcceptCounters::default(),
+            free: (0..count).rev().collect(),
+            open: 0,
+            listener: None,
+            tls: None,
+            acceptor: None,
+            sweeper: None,
+            sweep_at: Instant(u64::MAX),
+            idle: None,
+        }
+    }
+
+    /// Ends the connection in slot `index` and makes the slot free.
+    pub(super) fn free(&mut self, index: usize, now: Instant) {
+        self.end(index, now);
+        self.free.push(u32::try_from(index).unwrap_or(u32::MAX));
+        self.open -= 1;
+        wake(&mut self.acceptor);
+        if self.open == 0 {
+            wake(&mut self.idle);
+        }
+        if let Some(slot) = self.slots.get(index)
+            && let Some(waker) = &slot.waker
+        {
+            waker.wake_by_ref();
+        }
+    }
+
+    /// Ends the connection in slot `index`: socket closed, ticket and loan given back.
+    fn end(&mut self, index: usize, now: Instant) {
+        let Some(slot) = self.slots.get_mut(index) else { return };
+        if let Some(ticket) = slot.conn.ticket() {
+            self.port.gate.dropped(ticket);
+        }
+        if let Some(mut socket) = slot.socket.take()
+            && slot.peer.tls
+            && !slot.shut
+        {
+            socket.shutdown_write();
+        }
+        slot.conn = Conn::new(now);
+        if let Some(loan) = slot.loan.take() {
+            self.buffers.free.push(loan);
+        }
+        (slot.parked, slot.write_until, slot.shut, slot.due) = (0, None, false, false);
+        (slot.until, slot.kill) = (Instant(u64::MAX), Instant(u64::MAX));
+    }
+
+    /// True when a new connection would find a slot.
+    fn has_slot(&self) -> bool {
+        !self.free.is_empty() || self.slots.iter().any(Slot::may_yield)
+    }
+
+    /// A connection may have fallen idle: the acceptor, if it waits for a slot, looks again.
+    pub(super) fn fell_idle(&mut self) {
+        if self.free.is_empty() {
+            wake(&mut self.acceptor);
+        }
+    }
+
+    /// Has the sweeper look in time for `until`.
+    pub(super) fn watch(&mut self, until: Instant) {
+        if until < self.sweep_at {
+            self.sweep_at = until;
+            wake(&mut self.sweeper);
+        }
+    }
+
+    /// Wakes the connections whose time has run out; gives the next moment to look.
+    fn sweep(&mut self, now: Instant) -> Instant {
+        let mut next = Instant(u64::MAX);
+        for slot in self.slots.iter_mut().filter(|slot| slot.socket.is_some()) {
+            if now < slot.until {
+                next = next.min(slot.until);
+                continue;
+            }
+            slot.due = true;
+            if let Some(waker) = &slot.waker {
+                waker.wake_by_ref();
+            }
+        }
+        self.sweep_at = next;
+        next
+    }
+
+    /// A slot for a new connection: a free one, else that of the idle connection that has waited longest.
+    fn slot_for_new(&mut self, now: Instant) -> Option<usize> {
+        if let Some(index) = self.free.pop() {
+            self.open += 1;
+            return Some(index as usize);
+        }
+        let idle = self.slots.iter().enumerate().filter(|(_, slot)| slot.may_yield());
+        let (index, _) = idle.min_by_key(|(_, slot)| slot.conn.since())?;
+        self.end(index, now);
+        self.counters.yielded_total += 1;
+        Some(index)
+    }
+
+    /// Accepts one connection.
+    fn accept_one(&mut self, now: Instant) -> Accepted {
+        let Some(listener) = &self.listener else { return Accepted::Closed };
+        // There is a place for it before it leaves the kernel.
+        if !self.has_slot() {
+            return Accepted::NoSlot;
+        }
+        let (stream, addr) = match listener.accept() {
+            Ok(found) => found,
+            Err(error) => return Accepted::of(&error),
+        };
+        let Ok(session) = self.tls.as_ref().map(ServerTls::session).transpose() else { return Accepted::Paused };
+        let tls = session.is_some();
+        let Ok(socket) = Socket::new(stream, session) else { return Accepted::Paused };
+        let Some(index) = self.slot_for_new(now) else { return Accepted::NoSlot };
+        self.counters.accepted_total += 1;
+        if let Some(slot) = self.slots.get_mut(index) {
+            slot.conn = Conn::new(now);
+            slot.socket = Some(socket);
+            slot.peer = Peer { addr, tls };
+            if let Some(waker) = &slot.waker {
+                waker.wake_by_ref();
+            }
+        }
+        Accepted::One
+    }
+}
+
+impl<G: Gate> Inner<G> {
+    /// Ready once slot `index` holds a socket.
+    pub(super) fn poll_assigned(&self, index: usize, cx: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.state.borrow_mut();
+        let Some(slot) = state.slots.get_mut(index) else { return Poll::Pending };
+        set_waker(&mut slot.waker, cx);
+        if slot.socket.is_some() { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    /// Ready once the socket in slot `index` is, or its time has run out, or it has gone.
+    pub(super) fn poll_ready(&self, index: usize, interest: Interest, cx: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.state.borrow_mut();
+        let Some(slot) = state.slots.get_mut(index) else { return Poll::Pending };
+        let Some(socket) = &mut slot.socket else { return Poll::Ready(()) };
+        if core::mem::take(&mut slot.due) {
+            return Poll::Ready(());
+        }
+        let ready = socket.poll_ready(interest, cx);
+        if ready.is_ready() {
+            socket.refreshed();
+        }
+        ready
+    }
+}
+
+/// How an attempt to accept ended.
+enum Accepted {
+    One,
+    /// None is waiting.
+    None,
+    /// All slots are taken by connections that are at work.
+    NoSlot,
+    /// Out of descriptors or memory.
+    Paused,
+    /// The port is closed.
+    Closed,
+}
+
+impl Accepted {
+    fn of(error: &io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::WouldBlock => Self::None,
+            // The client was gone before it was accepted (accept(2) lists what a network may report): on to the next.
+            io::ErrorKind::ConnectionAborted | io::ErrorKind::Interrupted | io::ErrorKind::ConnectionReset => Self::One,
+            _ => Self::Paused,
+        }
+    }
+}
+
+/// The one task that takes connections from the kernel.
+async fn accept<G: Gate>(inner: Rc<Inner<G>>) {
+    loop {
+        poll_fn(|cx| poll_listener(&inner, cx)).await;
+        let (mut pause, mut more) = (false, true);
+        for _ in 0..ACCEPT_BUDGET {
+            let now = inner.clock.mono();
+            let accepted = inner.state.borrow_mut().accept_one(now);
+            match accepted {
+                Accepted::One => {}
+                Accepted::None | Accepted::Closed => {
+                    more = false;
+                    break;
+                }
+                Accepted::NoSlot => {
+                    poll_fn(|cx| poll_slot(&inner, cx)).await;
+                    break;
+                }
+                Accepted::Paused => {
+                    inner.state.borrow_mut().counters.paused_total += 1;
+                    pause = true;
+                    break;
+                }
+            }
+        }
+        if pause {
+            Deadline::after(PAUSE).wait().await;
+        } else if more {
+            smol::future::yield_now().await;
+        }
+    }
+}
+
+/// Ready once the port is open and the kernel has reported a connection.
+fn poll_listener<G: Gate>(inner: &Inner<G>, cx: &mut Context<'_>) -> Poll<()> {
+    let state = &mut *inner.state.borrow_mut();
+    set_waker(&mut state.acceptor, cx);
+    match &state.listener {
+        Some(listener) => listener.poll_accept(cx),
+        None => Poll::Pending,
+    }
+}
+
+/// Ready once a slot may be had, or the port was closed.
+fn poll_slot<G: Gate>(inner: &Inner<G>, cx: &mut Context<'_>) -> Poll<()> {
+    let state = &mut *inner.state.borrow_mut();
+    set_waker(&mut state.acceptor, cx);
+    if state.listener.is_none() || state.has_slot() { Poll::Ready(()) } else { Poll::Pending }
+}
+
+/// The one task that looks at deadlines. It sleeps until the nearest one, or for good while there is none.
+async fn sweep<G: Gate>(inner: Rc<Inner<G>>) {
+    loop {
+        let now = inner.clock.mono();
+        let next = inner.state.borrow_mut().sweep(now);
+        let mut deadline = inner.clock.deadline(next.max(now.after(SWEEP_MIN)));
+        poll_fn(|cx| {
+            let state = &mut *inner.state.borrow_mut();
+            set_waker(&mut state.sweeper, cx);
+            if state.sweep_at < next { Poll::Ready(()) } else { deadline.poll(cx) }
+        })
+        .await;
+    }
+}
+
+fn set_waker(place: &mut Option<Waker>, cx: &Context<'_>) {
+    match place {
+        Some(waker) => waker.clone_from(cx.waker()),
+        None => *place = Some(cx.waker().clone()),
+    }
+}
+
+fn wake(place: &mut Option<Waker>) {
+    if let Some(waker) = place {
+        waker.wake_by_ref();
+    }
+}

@@ -1,0 +1,254 @@
+//! The management port's HTTP: the wire's connections again, with answers that may take their time and buffers from the heap.
+//!
+//! At most `limits.manageConnCount` connections, one task each; one more is told 503 and closed. A body may have
+//! `limits.manageBodyBytes`. What a [`Manage`] answers is its own affair.
+
+use std::{cell::Cell, future::Future, io, net::IpAddr, rc::Rc};
+
+use smol::LocalExecutor;
+
+use super::{
+    net::{Clock, Deadline, Listener, Socket},
+    tls::ServerTls,
+};
+use crate::{
+    limits::{HEAD_BYTES, Limits},
+    time::Instant,
+    wire::{
+        conn::{Conn, Deadlines, Fault, HeadCache, SLACK_BYTES, Settings, Step},
+        head::Head,
+        reply::{Reply, Style},
+        verdict::Peer,
+    },
+};
+
+/// A request in full, as it came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// The method as it was written.
+    pub method: String,
+    /// The path as it was written, percent-encoding and all.
+    pub raw_path: String,
+    /// The path with its percent-encoding resolved.
+    pub path: String,
+    /// What follows the `?`.
+    pub query: Option<String>,
+    /// `Host`, or the authority of an absolute target.
+    pub host: String,
+    /// All fields in order; values that are not UTF-8 have replacement characters.
+    pub fields: Vec<(String, String)>,
+    /// The content.
+    pub body: Vec<u8>,
+    /// Who sent it.
+    pub peer: IpAddr,
+    /// The connection is encrypted.
+    pub tls: bool,
+}
+
+impl Request {
+    /// The value of the first field called `name` (any case).
+    #[must_use]
+    pub fn field(&self, name: &str) -> Option<&str> {
+        self.fields.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    }
+
+    fn of(head: &Head<'_>, body: &[u8], peer: &Peer) -> Self {
+        let mut space = vec![0; head.raw_path().len()];
+        Self {
+            method: head.method_text().to_owned(),
+            raw_path: head.raw_path().to_owned(),
+            path: head.path(&mut space).to_owned(),
+            query: head.query().map(str::to_owned),
+            host: head.host().to_owned(),
+            fields: head.fields().map(|(name, value)| (name.to_owned(), String::from_utf8_lossy(value).into_owned())).collect(),
+            body: body.to_vec(),
+            peer: peer.addr,
+            tls: peer.tls,
+        }
+    }
+}
+
+/// What stands behind the management port.
+pub trait Manage: 'static {
+    /// Refuses a request for what its head says, before the body is read; `None` takes it.
+    fn refuse(&self, head: &Head<'_>, peer: &Peer) -> Option<Reply> {
+        let _ = (head, peer);
+        None
+    }
+
+    /// Answers a request.
+    fn answer(&self, request: Request) -> impl Future<Output = Reply>;
+}
+
+/// What the management port allows its connections.
+#[must_use]
+pub fn settings(limits: &Limits, deadlines: Deadlines) -> Settings {
+    Settings {
+        body_bytes: limits.manage_body_bytes,
+        body_key: "limits.manageBodyBytes",
+        require_length: false,
+        refuse_dots: false,
+        deadlines,
+    }
+}
+
+/// Serves `listener` for as long as the future is polled. Connections are tasks on `executor`.
+pub async fn serve<M: Manage>(
+    listener: Listener,
+    tls: Option<ServerTls>,
+    manage: Rc<M>,
+    settings: Settings,
+    conn_count: usize,
+    clock: Clock,
+    executor: Rc<LocalExecutor<'static>>,
+) {
+    let settings = Rc::new(settings);
+    let open = Rc::new(Cell::new(0));
+    loop {
+        std::future::poll_fn(|cx| listener.poll_accept(cx)).await;
+        loop {
+            let (stream, addr) = match listener.accept() {
+                Ok(found) => found,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => continue,
+                Err(_) => {
+                    Deadline::after(std::time::Duration::from_millis(100)).wait().await;
+                    break;
+                }
+            };
+            let session = tls.as_ref().map(ServerTls::session).transpose();
+            let Ok(Ok(socket)) = session.map(|session| Socket::new(stream, session)) else { continue };
+            let seat = (open.get() < conn_count).then(|| Seat::take(&open));
+            let peer = Peer { addr, tls: tls.is_some() };
+            let (manage, settings) = (Rc::clone(&manage), Rc::clone(&settings));
+            executor
+                .spawn(async move {
+                    match seat {
+                        // How a connection ends is the peer's affair; nothing is left to do about it.
+                        Some(_seat) => drop(attend(socket, peer, &*manage, &settings, clock).await),
+                        None => drop(turn_away(socket, clock).await),
+                    }
+                })
+                .detach();
+        }
+    }
+}
+
+/// One of the connections allowed, for as long as it lives.
+struct Seat(Rc<Cell<usize>>);
+
+impl Seat {
+    fn take(open: &Rc<Cell<usize>>) -> Self {
+        open.set(open.get() + 1);
+        Self(Rc::clone(open))
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() - 1);
+    }
+}
+
+async fn turn_away(mut socket: Socket, clock: Clock) -> io::Result<()> {
+    let reply = Reply::error(503, "all management connections are in use (limits.manageConnCount)").retry_after(1).closing();
+    let mut out = Vec::new();
+    // A Vec is never full.
+    let _ = reply.emit(&mut out, &Style { date: clock.now().wall, ..Style::default() });
+    let mut deadline = Deadline::after(std::time::Duration::from_secs(1));
+    socket.write_by(&out, &mut deadline).await?;
+    socket.shutdown_write();
+    while socket.read_by(&mut [0; 1024], &mut deadline).await? > 0 {}
+    Ok(())
+}
+
+async fn attend<M: Manage>(mut socket: Socket, peer: Peer, manage: &M, settings: &Settings, clock: Clock) -> io::Result<()> {
+    let mut conn: Conn<()> = Conn::new(clock.mono());
+    let mut cache = Box::<HeadCache>::default();
+    let mut buf = vec![0; HEAD_BYTES + SLACK_BYTES];
+    let mut out = Vec::new();
+    let mut shut = false;
+    loop {
+        let now = clock.now();
+        let mut pending = None;
+        let mut wait = None;
+        match conn.receive(&mut buf, &mut cache, settings, now.mono) {
+            Step::Wait { until } => wait = Some(until),
+            Step::Grow => {
+                let mut larger = vec![0; HEAD_BYTES + settings.body_bytes + SLACK_BYTES];
+                if buf.len() < larger.len() {
+                    conn.relocate(&buf, &mut larger);
+                    buf = larger;
+                } else {
+                    conn.fail(Fault::NoRoom, settings, now, &mut out);
+                }
+            }
+            Step::Head(head) => match manage.refuse(&head, &peer) {
+                Some(reply) => conn.refuse(&reply, now, &mut out),
+                None => {
+                    if let Err(fault) = conn.take((), settings, now, &mut out) {
+                        conn.fail(fault, settings, now, &mut out);
+                    }
+                }
+            },
+            Step::Body(head, body) => pending = Some(Request::of(&head, body, &peer)),
+            Step::Fault(fault) => conn.fail(fault, settings, now, &mut out),
+            Step::Close => {
+                send(&mut socket, &mut out, settings, clock).await?;
+                socket.shutdown_write();
+                return Ok(());
+            }
+        }
+        if let Some(request) = pending {
+            let reply = manage.answer(request).await;
+            conn.answer(&reply, clock.now(), &mut out);
+            shrink(&mut conn, &mut buf);
+        }
+        send(&mut socket, &mut out, settings, clock).await?;
+        if let Some(until) = wait {
+            if conn.is_lingering() && !shut {
+                socket.shutdown_write();
+                shut = true;
+            }
+            read(&mut socket, &mut conn, &mut buf, until, clock).await?;
+        }
+    }
+}
+
+/// A large body's buffer is not kept for the next request.
+fn shrink(conn: &mut Conn<()>, buf: &mut Vec<u8>) {
+    let small = HEAD_BYTES + SLACK_BYTES;
+    if buf.len() > small && conn.between_messages().is_some_and(|left| left <= small) {
+        let mut smaller = vec![0; small];
+        conn.relocate(buf, &mut smaller);
+        *buf = smaller;
+    }
+}
+
+async fn send(socket: &mut Socket, out: &mut Vec<u8>, settings: &Settings, clock: Clock) -> io::Result<()> {
+    if !out.is_empty() {
+        let mut deadline = clock.deadline(clock.mono().after(settings.deadlines.write));
+        socket.write_by(out, &mut deadline).await?;
+        out.clear();
+    }
+    Ok(())
+}
+
+async fn read(socket: &mut Socket, conn: &mut Conn<()>, buf: &mut [u8], until: Instant, clock: Clock) -> io::Result<()> {
+    let read = socket.read_by(conn.space(buf), &mut clock.deadline(until)).await;
+    match read {
+        Ok(0) => conn.eof(),
+        Ok(n) => conn.filled(n, clock.mono()),
+        // The connection itself says what a deadline means to it.
+        Err(error) if error.kind() == io::ErrorKind::TimedOut => {}
+        Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
+            let mut out = Vec::new();
+            let reply = Reply::error(400, "this port speaks HTTPS").closing();
+            let _ = reply.emit(&mut out, &Style { date: clock.now().wall, ..Style::default() });
+            socket.say_plain(&out);
+            return Err(error);
+        }
+        Err(error) => return Err(error),
+    }
+    Ok(())
+}

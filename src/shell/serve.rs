@@ -1,0 +1,221 @@
+//! What a connection of the data port does with its time: read, let the core take a turn, send, wait.
+//!
+//! [`attend`] is the task of one slot. All it keeps across a wait is which slot it is; everything between two waits is
+//! [`Inner::turn`], which never waits itself. A connection that always finds data gives way after [`BUDGET`] reads or sends.
+//! Answers that the kernel does not take at once are parked at the end of the connection's own buffer, and nothing more is
+//! read until they have left.
+
+use std::{io, rc::Rc, time::Duration};
+
+use super::{
+    listen::{Inner, Slot, State},
+    net::Interest,
+};
+use crate::{
+    limits::CONN_BYTES,
+    time::{Instant, Now},
+    wire::{
+        conn::Fault,
+        reply::{Out, Reply, Style},
+        turn::Turn,
+        verdict::Gate,
+    },
+};
+
+/// Reads and sends of one connection before others get their turn: few enough that the connections which are busy at once
+/// cannot fill a queue before a rule has seen any of it.
+const BUDGET: usize = 2;
+
+/// What a task does after a turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Next {
+    /// Wait for the socket.
+    Wait(Interest),
+    /// Let the others have their turn first.
+    Yield,
+    /// The connection is gone.
+    Parked,
+}
+
+/// The task of slot `index`.
+pub(super) async fn attend<G: Gate>(inner: Rc<Inner<G>>, index: usize) {
+    loop {
+        std::future::poll_fn(|cx| inner.poll_assigned(index, cx)).await;
+        loop {
+            match inner.turn(index) {
+                Next::Wait(interest) => std::future::poll_fn(|cx| inner.poll_ready(index, interest, cx)).await,
+                Next::Yield => smol::future::yield_now().await,
+                Next::Parked => break,
+            }
+        }
+    }
+}
+
+impl<G: Gate> Inner<G> {
+    /// Does everything for the connection in slot `index` that can be done without waiting.
+    fn turn(&self, index: usize) -> Next {
+        let mut state = self.state.borrow_mut();
+        let now = self.clock.now();
+        match state.advance(index, now) {
+            Ok(Next::Wait(interest)) => {
+                let until = state.slots.get(index).map_or(Instant(u64::MAX), |slot| slot.until);
+                state.watch(until);
+                Next::Wait(interest)
+            }
+            Ok(next) => next,
+            Err(error) => {
+                state.refuse_plain(index, &error, now);
+                state.free(index, now.mono);
+                Next::Parked
+            }
+        }
+    }
+}
+
+impl<G: Gate> State<G> {
+    fn advance(&mut self, index: usize, now: Now) -> io::Result<Next> {
+        let Self { port, slots, buffers, out, .. } = self;
+        let Some(slot) = slots.get_mut(index) else { return Ok(Next::Parked) };
+        if slot.socket.is_none() {
+            return Ok(Next::Parked);
+        }
+        if now.mono >= slot.kill {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        let write = port.settings.deadlines.write;
+        let mut budget = BUDGET;
+        loop {
+            let Some(socket) = &mut slot.socket else { return Ok(Next::Parked) };
+            // First what is left of earlier answers.
+            if slot.parked > 0 {
+                let buf = buffers.of(index, slot.loan);
+                let rest = buf.get(buf.len() - slot.parked as usize..).unwrap_or_default();
+                match socket.write(rest) {
+                    Ok(n) => slot.parked -= u32::try_from(n).unwrap_or(slot.parked),
+                    Err(error) => return blocked(slot, &error, now.mono, write),
+                }
+                continue;
+            }
+            if let Err(error) = socket.flush() {
+                return blocked(slot, &error, now.mono, write);
+            }
+            slot.write_until = None;
+
+            let mut answers = Out::new(out);
+            let mut turn = port.turn(&mut slot.conn, buffers.of(index, slot.loan), &slot.peer, now, &mut answers);
+            if turn == Turn::Grow {
+                // A connection that has a loan has all there is.
+                match if slot.loan.is_none() { buffers.lend(index, &mut slot.conn) } else { None } {
+                    Some(loan) => slot.loan = Some(loan),
+                    None => port.fail(&mut slot.conn, Fault::NoRoom, now, &mut answers),
+                }
+                turn = Turn::Flush;
+            }
+            // A head that fills the small buffer needs the large one still.
+            if let (Some(loan), Some(left)) = (slot.loan, slot.conn.between_messages())
+                && left < CONN_BYTES
+            {
+                buffers.give_back(index, loan, &mut slot.conn);
+                slot.loan = None;
+            }
+            if !answers.filled().is_empty() {
+                let mut rest = answers.filled();
+                while !rest.is_empty() {
+                    match socket.write(rest) {
+                        Ok(n) => rest = rest.get(n..).unwrap_or_default(),
+                        Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                        Err(error) => return Err(error),
+                    }
+                }
+                if !rest.is_empty() {
+                    if slot.loan.is_none() && slot.conn.space(buffers.of(index, None)).len() < rest.len() {
+                        slot.loan = buffers.lend(index, &mut slot.conn);
+                    }
+                    let space = slot.conn.space(buffers.of(index, slot.loan));
+                    let Some(at) = space.len().checked_sub(rest.len()) else { return Err(io::ErrorKind::WriteZero.into()) };
+                    space.get_mut(at..).unwrap_or_default().copy_from_slice(rest);
+                    slot.parked = u32::try_from(rest.len()).unwrap_or(0);
+                    continue;
+                }
+                budget = budget.saturating_sub(1);
+            }
+
+            match turn {
+                Turn::Close => {
+                    if let Err(error) = socket.flush() {
+                        return blocked(slot, &error, now.mono, write);
+                    }
+                    self.free(index, now.mono);
+                    return Ok(Next::Parked);
+                }
+                Turn::Flush | Turn::Grow => {}
+                Turn::Wait { until } => {
+                    slot.until = until.min(slot.kill);
+                    if slot.conn.is_lingering() && !slot.shut {
+                        socket.shutdown_write();
+                        slot.shut = true;
+                    }
+                    if socket.is_drained() {
+                        return Ok(self.rest(index));
+                    }
+                    if budget == 0 {
+                        return Ok(Next::Yield);
+                    }
+                    // What is only thrown away needs no place of its own, and more of it goes at once.
+                    let lingering = slot.conn.is_lingering();
+                    let space = if lingering { &mut out[..] } else { slot.conn.space(buffers.of(index, slot.loan)) };
+                    match socket.read(space) {
+                        Ok(1..) if lingering => {}
+                        Ok(0) => slot.conn.eof(),
+                        Ok(n) => slot.conn.filled(n, now.mono),
+                        Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(self.rest(index)),
+                        Err(error) => return Err(error),
+                    }
+                    budget -= 1;
+                }
+            }
+            if budget == 0 {
+                return Ok(Next::Yield);
+            }
+        }
+    }
+
+    /// The connection waits for more to read; if it is idle, it is a candidate to yield.
+    fn rest(&mut self, index: usize) -> Next {
+        if self.slots.get(index).is_some_and(|slot| slot.conn.is_idle()) {
+            self.fell_idle();
+        }
+        Next::Wait(Interest::Read)
+    }
+
+    /// A peer that speaks plain HTTP to a TLS port is told so, in plain HTTP.
+    fn refuse_plain(&mut self, index: usize, error: &io::Error, now: Now) {
+        let Some(slot) = self.slots.get_mut(index) else { return };
+        if !slot.peer.tls || !matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData) {
+            return;
+        }
+        self.counters.tls_failed_total += 1;
+        if error.kind() == io::ErrorKind::InvalidInput
+            && let Some(socket) = &mut slot.socket
+        {
+            let mut out = Out::new(&mut self.out);
+            let reply = Reply::error(400, "this port speaks HTTPS").closing();
+            if reply.emit(&mut out, &Style { date: now.wall, ..Style::default() }).is_ok() {
+                socket.say_plain(out.filled());
+            }
+        }
+    }
+}
+
+/// Answers could not leave: wait for the socket, or give up once the write deadline has passed.
+fn blocked<T>(slot: &mut Slot<T>, error: &io::Error, now: Instant, write: Duration) -> io::Result<Next> {
+    let until = *slot.write_until.get_or_insert(now.after(write));
+    if error.kind() != io::ErrorKind::WouldBlock || now >= until {
+        return Err(error.kind().into());
+    }
+    slot.until = until.min(slot.kill);
+    Ok(Next::Wait(Interest::Write))
+}
+
+#[cfg(test)]
+mod tests;
