@@ -10,3 +10,4 @@ pub mod settings;
 pub mod serve;
 pub mod signal;
 pub mod tls;
+pub mod writer;

@@ -20,7 +20,7 @@ mod props;
 pub mod rest;
 mod rows;
 mod shape;
-mod squeeze;
+pub(crate) mod squeeze;
 mod words;
 
 use core::fmt::Write as _;

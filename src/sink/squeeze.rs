@@ -5,7 +5,7 @@ use miniz_oxide::deflate::core::{CompressorOxide, TDEFLFlush, TDEFLStatus, compr
 use super::common::Compression;
 
 /// RFC 1952 §2.3: magic, deflate, no flags, no time, unknown system.
-pub(super) const GZIP_HEAD: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
+pub(crate) const GZIP_HEAD: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
 /// zlib's level 6.
 const LEVEL: i32 = 6;
 
@@ -47,13 +47,13 @@ impl Squeeze {
 }
 
 /// A compressor, about 300 KiB, for bare deflate or zlib.
-pub(super) fn compressor(zlib: bool) -> Box<CompressorOxide> {
+pub(crate) fn compressor(zlib: bool) -> Box<CompressorOxide> {
     Box::new(CompressorOxide::new(create_comp_flags_from_zip_params(LEVEL, if zlib { 15 } else { -15 }, 0)))
 }
 
 /// RFC 1952 §2.3.1: checksum and length of what was compressed.
 #[expect(clippy::cast_possible_truncation, reason = "the length counts modulo 2^32")]
-pub(super) const fn gzip_tail(crc: u32, len: usize) -> [u8; 8] {
+pub(crate) const fn gzip_tail(crc: u32, len: usize) -> [u8; 8] {
     let (c, n) = (crc.to_le_bytes(), (len as u32).to_le_bytes());
     [c[0], c[1], c[2], c[3], n[0], n[1], n[2], n[3]]
 }
