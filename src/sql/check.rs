@@ -21,12 +21,6 @@ pub(super) fn args(name: &str, func: &Func, args: &[Expr]) -> Result<(), (Option
         };
         return Err((None, why));
     }
-    if name == "object_construct" && count % 2 == 1 {
-        return Err((None, "the args should be key value pairs".to_owned()));
-    }
-    if name == "dedup_trigger" && matches!(args.get(3), Some(Expr { kind, .. }) if !matches!(kind, ExprKind::Int(_))) {
-        return Err((None, "dedup_trigger function should have integer as the fourth argument".to_owned()));
-    }
     for (place, arg) in args.iter().enumerate() {
         let kind = match name {
             "object_construct" => [Arg::String, Arg::Any][place % 2],
@@ -36,7 +30,61 @@ pub(super) fn args(name: &str, func: &Func, args: &[Expr]) -> Result<(), (Option
             return Err((Some(arg.span), format!("Expect {wanted} type for parameter {}", place + 1)));
         }
     }
-    Ok(())
+    match odd(name, args) {
+        Some(why) => Err((None, why)),
+        None => Ok(()),
+    }
+}
+
+/// What single functions ask of their literals beyond the type.
+fn odd(name: &str, args: &[Expr]) -> Option<String> {
+    let int = |place: usize| match args.get(place)?.kind {
+        ExprKind::Int(value) => Some(value),
+        _ => None,
+    };
+    let text = |place: usize| match &args.get(place)?.kind {
+        ExprKind::Text(text) => Some(text.as_str()),
+        _ => None,
+    };
+    let one_of = |place: usize, known: &[&str]| {
+        text(place)
+            .filter(|t| !known.contains(t))
+            .map(|_| format!("Expect one of following value for the 2nd parameter: {}.", known.join(", ")))
+    };
+    match name {
+        "object_construct" => (args.len() % 2 == 1).then(|| "the args must be key value pairs".to_owned()),
+        "dedup_trigger" => int(3).is_none().then(|| "dedup_trigger function should have integer as the fourth argument".to_owned()),
+        "acc_sum" | "acc_avg" | "acc_min" | "acc_max" | "acc_count" => {
+            (args.len() == 2).then(|| "Expect 1/3 arguments but found 2.".to_owned())
+        }
+        "substring" => match (int(1), int(2)) {
+            (Some(start), _) if start < 0 => Some("The start index should not be a negative integer.".to_owned()),
+            (Some(start), Some(end)) if end < start => Some("The end index should be larger than start index.".to_owned()),
+            _ => None,
+        },
+        "split_value" => int(2).filter(|i| *i < 0).map(|_| "The index should not be a negative integer.".to_owned()),
+        "lag" => int(1).filter(|i| *i < 0).map(|_| "the index should not be a negative integer".to_owned()),
+        "cast" => one_of(1, &["bigint", "float", "string", "boolean", "datetime", "bytea"]),
+        "get_keyed_state" => one_of(1, &["bigint", "float", "string", "boolean", "datetime"]),
+        "encode" | "decode" => text(1).filter(|t| *t != "base64").map(|_| "Only base64 is supported for the 2nd parameter.".to_owned()),
+        "meta" => args.first().filter(|arg| !is_meta(arg)).map(|_| "Expect meta reference type for parameter 1".to_owned()),
+        "mqtt" => match &args.first()?.kind {
+            ExprKind::Meta(fact) if !["topic", "messageid"].iter().any(|known| fact.name.eq_ignore_ascii_case(known)) => {
+                Some("Parameter of mqtt function can be only topic or messageid.".to_owned())
+            }
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// An arrival fact, or a path below one.
+fn is_meta(expr: &Expr) -> bool {
+    match &expr.kind {
+        ExprKind::Meta(_) => true,
+        ExprKind::Arrow { of, .. } => is_meta(of),
+        _ => false,
+    }
 }
 
 /// What was wanted, when the literal `arg` cannot stand where `kind` is asked for.
