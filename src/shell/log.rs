@@ -489,7 +489,11 @@ mod tests {
         let runner = std::env::var("TEST_RUNNER").unwrap_or_default();
         let mut words = runner.split_whitespace().map(Into::into).chain([own]);
         let mut command = std::process::Command::new(words.next().expect("at least our own path"));
-        command.args(words).args(["--exact", "shell::log::tests::as_a_child", "--nocapture"]).env("LOG_TEST_CHILD", mode).env_remove("JOURNAL_STREAM");
+        command
+            .args(words)
+            .args(["--exact", "shell::log::tests::as_a_child", "--nocapture"])
+            .env("LOG_TEST_CHILD", mode)
+            .env_remove("JOURNAL_STREAM");
         command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::piped());
         command
     }
