@@ -50,9 +50,16 @@ fn main() {
     table.push_str("];\n");
     fs::write(Path::new(&out).join("limits.rs"), text + &table).expect("OUT_DIR is writable");
 
-    println!("cargo:rerun-if-changed=.git/HEAD");
-    let commit = Command::new("git").args(["rev-parse", "--short=9", "HEAD"]).output().ok();
-    let commit = commit.filter(|o| o.status.success()).and_then(|o| String::from_utf8(o.stdout).ok());
-    println!("cargo:rustc-env=PUSHGATE_COMMIT={}", commit.unwrap_or_default().trim());
+    // A path that does not exist would run this script, and compile the crate, each time: a work tree has no .git/HEAD.
+    if let Some(head) = git(&["rev-parse", "--git-path", "HEAD"]).filter(|head| Path::new(head).exists()) {
+        println!("cargo:rerun-if-changed={head}");
+    }
+    println!("cargo:rustc-env=PUSHGATE_COMMIT={}", git(&["rev-parse", "--short=9", "HEAD"]).unwrap_or_default());
     println!("cargo:rustc-env=PUSHGATE_TARGET={}", env::var("TARGET").unwrap_or_default());
+}
+
+/// What git prints, or `None` without git or outside a repository.
+fn git(words: &[&str]) -> Option<String> {
+    let output = Command::new("git").args(words).output().ok().filter(|output| output.status.success())?;
+    Some(String::from_utf8(output.stdout).ok()?.trim().to_owned())
 }
