@@ -9,5 +9,6 @@ pub mod notify;
 pub mod settings;
 pub mod serve;
 pub mod signal;
+pub mod sinks;
 pub mod tls;
 pub mod writer;

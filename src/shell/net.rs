@@ -321,6 +321,20 @@ pub fn reason(error: &io::Error) -> String {
 /// # Errors
 /// The last address's error, `TimedOut`, or `NotFound` when the name has none.
 pub async fn connect(host: &str, port: u16, tls: Option<&ClientTls>, deadline: &mut Deadline) -> io::Result<Socket> {
+    connect_where(host, port, tls, deadline, |_| true).await
+}
+
+/// As [`connect`], to addresses that `allows` names alone.
+///
+/// # Errors
+/// As [`connect`]; `PermissionDenied` with the address when none is allowed.
+pub async fn connect_where(
+    host: &str,
+    port: u16,
+    tls: Option<&ClientTls>,
+    deadline: &mut Deadline,
+    allows: impl Fn(IpAddr) -> bool,
+) -> io::Result<Socket> {
     let addrs = match host.parse::<IpAddr>() {
         Ok(ip) => vec![SocketAddr::new(ip, port)],
         Err(_) => {
@@ -335,6 +349,10 @@ pub async fn connect(host: &str, port: u16, tls: Option<&ClientTls>, deadline: &
     };
     let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
     for addr in addrs {
+        if !allows(addr.ip()) {
+            last = io::Error::new(io::ErrorKind::PermissionDenied, format!("ip {} is in internal network", addr.ip()));
+            continue;
+        }
         match connect_to(addr, deadline).await {
             Ok(stream) => {
                 stream.set_nodelay(true)?;

@@ -27,6 +27,8 @@ pub struct ClientOptions<'p> {
     pub cert: Option<(&'p Path, &'p Path)>,
     /// Any certificate of the server's will do.
     pub insecure_skip_verify: bool,
+    /// TLS 1.3 alone.
+    pub only_1_3: bool,
 }
 
 #[cfg(not(feature = "tls"))]
@@ -175,8 +177,9 @@ mod present {
         /// A sentence that names the file, or says that the system has no roots.
         pub fn new(options: &ClientOptions<'_>) -> Result<Self, TlsError> {
             let provider = Arc::new(ring::default_provider());
+            let versions: &[_] = if options.only_1_3 { &[&TLS13] } else { &[&TLS13, &TLS12] };
             let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
-                .with_protocol_versions(&[&TLS13, &TLS12])
+                .with_protocol_versions(versions)
                 .map_err(|error| TlsError(error.to_string()))?;
             let builder = if options.insecure_skip_verify {
                 builder.dangerous().with_custom_certificate_verifier(Arc::new(AnyCertificate(provider)))
