@@ -106,7 +106,14 @@ mod tests {
     #[test]
     fn bodies() {
         let deep = "[".repeat(100_000);
-        for (body, words) in [("", "EOF"), ("  ", "EOF"), ("{", "invalid JSON"), ("[]", "array into an object"), ("5", "number"), (deep.as_str(), "recursion")] {
+        for (body, words) in [
+            ("", "EOF"),
+            ("  ", "EOF"),
+            ("{", "invalid JSON"),
+            ("[]", "array into an object"),
+            ("5", "number"),
+            (deep.as_str(), "recursion"),
+        ] {
             let e = object(body.as_bytes()).expect_err(body);
             assert!(e.contains(words), "{body:.20}: {e}");
         }

@@ -141,7 +141,11 @@ fn form_file(kind: &str, body: &[u8]) -> Result<(String, Vec<u8>), String> {
             let name = head.split("filename=\"").nth(1).and_then(|t| t.split('"').next()).unwrap_or("").to_owned();
             // Browsers send a bare name; some clients the whole path.
             let name = name.rsplit(['/', '\\']).next().unwrap_or("").to_owned();
-            return if name.is_empty() { Err("the part uploadFile has no file name".to_owned()) } else { Ok((name, part[head_end + 4..end].to_vec())) };
+            return if name.is_empty() {
+                Err("the part uploadFile has no file name".to_owned())
+            } else {
+                Ok((name, part[head_end + 4..end].to_vec()))
+            };
         }
         rest = &part[end + 2 + boundary.len()..];
     }
@@ -184,7 +188,8 @@ fn yaml<H: Host>(control: &Control<H>) -> String {
 
 /// A YAML scalar: plain where that is safe, else a JSON string, which YAML reads alike.
 fn quoted(text: &str) -> String {
-    let plain = text.starts_with(|c: char| c.is_ascii_alphabetic()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
+    let plain =
+        text.starts_with(|c: char| c.is_ascii_alphabetic()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
     let word = ["true", "false", "null", "yes", "no", "on", "off", "y", "n"].iter().any(|w| w.eq_ignore_ascii_case(text));
     if plain && !word { text.to_owned() } else { json_string(text) }
 }

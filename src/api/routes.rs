@@ -103,53 +103,52 @@ pub(crate) enum Area {
 
 impl Op {
     pub(crate) const fn area(self) -> Area {
-        use Op as O;
         match self {
-            O::ListSources { .. }
-            | O::RunStatement { .. }
-            | O::SourceDetails { .. }
-            | O::DescribeSource { .. }
-            | O::DropSource { .. }
-            | O::ReplaceSource { .. }
-            | O::SourceSchema { .. } => Area::Streams,
-            O::ListRules
-            | O::CreateRule
-            | O::GetRule
-            | O::PutRule
-            | O::DropRule
-            | O::AllStatus
-            | O::Status
-            | O::StatusV2
-            | O::StartRule
-            | O::StopRule
-            | O::RestartRule
-            | O::Topo
-            | O::RuleSchema
-            | O::TraceStart
-            | O::TraceStop
-            | O::CpuUsage
-            | O::Validate
-            | O::ResetState
-            | O::Explain
-            | O::MatchTags
-            | O::SetTags
-            | O::AddTags
-            | O::RemoveTags
-            | O::ScanTables
-            | O::BulkStart
-            | O::BulkStop => Area::Rules,
-            O::ExportRuleset
-            | O::ImportRuleset
-            | O::Upload
-            | O::ListUploads
-            | O::RemoveUpload
-            | O::ExportAll
-            | O::ExportSome
-            | O::ImportAll
-            | O::ImportStatus
-            | O::ExportYaml
-            | O::Batch => Area::Data,
-            O::Root | O::Stop | O::Ping | O::Counters | O::PatchConfigs | O::MetricsDump | O::MetricsDumpCheck => Area::System,
+            Self::ListSources { .. }
+            | Self::RunStatement { .. }
+            | Self::SourceDetails { .. }
+            | Self::DescribeSource { .. }
+            | Self::DropSource { .. }
+            | Self::ReplaceSource { .. }
+            | Self::SourceSchema { .. } => Area::Streams,
+            Self::ListRules
+            | Self::CreateRule
+            | Self::GetRule
+            | Self::PutRule
+            | Self::DropRule
+            | Self::AllStatus
+            | Self::Status
+            | Self::StatusV2
+            | Self::StartRule
+            | Self::StopRule
+            | Self::RestartRule
+            | Self::Topo
+            | Self::RuleSchema
+            | Self::TraceStart
+            | Self::TraceStop
+            | Self::CpuUsage
+            | Self::Validate
+            | Self::ResetState
+            | Self::Explain
+            | Self::MatchTags
+            | Self::SetTags
+            | Self::AddTags
+            | Self::RemoveTags
+            | Self::ScanTables
+            | Self::BulkStart
+            | Self::BulkStop => Area::Rules,
+            Self::ExportRuleset
+            | Self::ImportRuleset
+            | Self::Upload
+            | Self::ListUploads
+            | Self::RemoveUpload
+            | Self::ExportAll
+            | Self::ExportSome
+            | Self::ImportAll
+            | Self::ImportStatus
+            | Self::ExportYaml
+            | Self::Batch => Area::Data,
+            Self::Root | Self::Stop | Self::Ping | Self::Counters | Self::PatchConfigs | Self::MetricsDump | Self::MetricsDumpCheck => Area::System,
             _ => Area::Meta,
         }
     }

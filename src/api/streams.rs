@@ -35,7 +35,8 @@ pub(super) fn serve<H: Host>(control: &mut Control<H>, op: Op, call: &Call<'_>) 
             done.map(Response::text).map_err(|e| e.under(&format!("{} command error", title(table))))
         }
         Op::SourceSchema { table } => {
-            let create = control.describe_source(call.param(0), table).map_err(|e| e.under(&format!("get schema of {} error", noun(table))))?;
+            let create =
+                control.describe_source(call.param(0), table).map_err(|e| e.under(&format!("get schema of {} error", noun(table))))?;
             Ok(Response::json(create.schema_json()))
         }
         _ => Err(Fault::new(Fault::GENERAL, "not a stream operation")),
@@ -47,7 +48,8 @@ fn details<H: Host>(control: &Control<H>, table: bool, kind: TableKind) -> Strin
     let creates = names.iter().filter_map(|name| control.sources().get(name)).map(|source| &source.create);
     let items: Vec<String> = creates
         .map(|create| {
-            let typ = if create.options.kind_of_source.is_empty() { "mqtt".to_owned() } else { create.options.kind_of_source.to_lowercase() };
+            let typ =
+                if create.options.kind_of_source.is_empty() { "mqtt".to_owned() } else { create.options.kind_of_source.to_lowercase() };
             let text = crate::catalog::text::json_string;
             let format = create.options.format_or_json();
             format!("{{\"name\":{},\"type\":{},\"format\":{}}}", text(&create.name), text(&typ), text(&format))

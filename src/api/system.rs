@@ -30,7 +30,11 @@ pub(super) fn serve<H: Host>(control: &mut Control<H>, op: Op, call: &Call<'_>) 
 fn sectioned(body: Map<String, Value>) -> Map<String, Value> {
     let (mut sections, mut flat) = (Map::new(), Map::new());
     for (name, value) in body {
-        if value.is_object() { sections.insert(name, value) } else { flat.insert(name, value) };
+        if value.is_object() {
+            sections.insert(name, value)
+        } else {
+            flat.insert(name, value)
+        };
     }
     if let Some(Value::Object(basic)) = sections.get("basic") {
         flat.extend(basic.clone());

@@ -30,8 +30,13 @@ fn rows(rows: &[(&str, &str, &str, u16, &str, &str)]) {
         let mut c = ready();
         let r = send(&mut c, method, target, body);
         let text = r.body_text();
-        let fits = r.status == *status && r.content_type == *content_type && if words.is_empty() { text.is_empty() } else { text.contains(words) };
-        assert!(fits, "{method} {target} {body:.60}\n  want {status} {content_type} {words}\n  got  {} {} {text}", r.status, r.content_type);
+        let fits =
+            r.status == *status && r.content_type == *content_type && if words.is_empty() { text.is_empty() } else { text.contains(words) };
+        assert!(
+            fits,
+            "{method} {target} {body:.60}\n  want {status} {content_type} {words}\n  got  {} {} {text}",
+            r.status, r.content_type
+        );
     }
 }
 
@@ -51,7 +56,14 @@ fn answers() {
         ("GET", "/tables?kind=scan", "", 200, JSON, r#"["tab"]"#),
         ("GET", "/streamdetails", "", 200, JSON, r#"[{"name":"demo","type":"httppush","format":"json"}]"#),
         ("GET", "/tabledetails", "", 200, JSON, r#"[{"name":"tab","type":"httppush","format":"json"}]"#),
-        ("GET", "/streams/demo", "", 200, JSON, r#"{"Name":"demo","StreamFields":[{"FieldType":"bigint","Name":"a"}],"Options":{"datasource":"/a","format":"json","type":"httppush"},"StreamType":0,"Statement":null}"#),
+        (
+            "GET",
+            "/streams/demo",
+            "",
+            200,
+            JSON,
+            r#"{"Name":"demo","StreamFields":[{"FieldType":"bigint","Name":"a"}],"Options":{"datasource":"/a","format":"json","type":"httppush"},"StreamType":0,"Statement":null}"#,
+        ),
         ("GET", "/tables/tab", "", 200, JSON, r#""StreamFields":null"#),
         ("GET", "/streams/demo/schema", "", 200, JSON, r#"{"a":{"type":"bigint","index":0}}"#),
         ("GET", "/tables/tab/schema", "", 200, JSON, "null"),
@@ -65,7 +77,14 @@ fn answers() {
         ("DELETE", "/streams/demo?force=true", "", 200, TEXT, "Stream demo is dropped."),
         ("DELETE", "/streams/demo?force=1", "", 200, TEXT, "Stream demo is dropped."),
         ("POST", "/rules", r#"{"id":"r9","sql":"SELECT * FROM demo","actions":[{}]}"#, 201, TEXT, "Rule r9 was created successfully."),
-        ("GET", "/rules", "", 200, JSON, r#"[{"id":"r1","name":"r1","status":"running","tags":null,"trace":false,"version":""},{"id":"r2","name":"r2","status":"stopped","#),
+        (
+            "GET",
+            "/rules",
+            "",
+            200,
+            JSON,
+            r#"[{"id":"r1","name":"r1","status":"running","tags":null,"trace":false,"version":""},{"id":"r2","name":"r2","status":"stopped","#,
+        ),
         ("GET", "/rules/r1", "", 200, JSON, RULE),
         ("GET", "/rules/r1?options=all", "", 200, JSON, r#""concurrency":1,"bufferLength":1024"#),
         ("PUT", "/rules/r1", r#"{"sql":"SELECT a FROM demo","actions":[{"nop":{}}]}"#, 200, TEXT, "Rule r1 was updated successfully."),
@@ -88,7 +107,14 @@ fn answers() {
         ("POST", "/rules/bulkstop", r#"{"tags":[]}"#, 200, JSON, r#"[{"ruleId":"r1","success":true},{"ruleId":"r2","success":true}]"#),
         ("POST", "/rules/r1/trace/start", r#"{"strategy":"always"}"#, 200, "", ""),
         ("POST", "/ruleset/export", "", 200, OCTETS, r#"{"streams":{"demo":"CREATE STREAM demo"#),
-        ("POST", "/ruleset/import", r#"{"content":"{\"streams\":{},\"tables\":{},\"rules\":{}}"}"#, 200, TEXT, "imported 0 streams, 0 tables and 0 rules"),
+        (
+            "POST",
+            "/ruleset/import",
+            r#"{"content":"{\"streams\":{},\"tables\":{},\"rules\":{}}"}"#,
+            200,
+            TEXT,
+            "imported 0 streams, 0 tables and 0 rules",
+        ),
         ("GET", "/data/export", "", 200, OCTETS, r#""nativePlugins":{}"#),
         ("POST", "/data/export", r#"["r1"]"#, 200, OCTETS, r#""rules":{"r1":"#),
         ("POST", "/data/export", "{}", 200, OCTETS, r#""rules":{}"#),
@@ -105,7 +131,14 @@ fn answers() {
         ("GET", "/services", "", 200, JSON, "[]"),
         ("GET", "/schemas/protobuf", "", 200, JSON, "[]"),
         ("GET", "/metrics/dump/check", "", 200, TEXT, "disabled"),
-        ("POST", "/batch/req", r#"[{"method":"GET","path":"/ping"},{"method":"GET","path":"/rules/none"},{"method":"GET","path":"ping"}]"#, 200, JSON, r#"[{"code":200},{"code":404,"response":"{\"error\":1002,"#),
+        (
+            "POST",
+            "/batch/req",
+            r#"[{"method":"GET","path":"/ping"},{"method":"GET","path":"/rules/none"},{"method":"GET","path":"ping"}]"#,
+            200,
+            JSON,
+            r#"[{"code":200},{"code":404,"response":"{\"error\":1002,"#,
+        ),
     ]);
 }
 
@@ -143,7 +176,14 @@ fn refusals() {
         ("DELETE", "/tables/demo?force=true", "", 404, TEXT, &error(1002, "delete table error: table demo is not found")),
         ("DELETE", "/streams/demo", "", 400, TEXT, &error(1000, "stream demo has been referenced by other rules")),
         ("DELETE", "/streams/demo?force=yes", "", 400, TEXT, &error(1000, "stream demo has been referenced by other rules")),
-        ("PUT", "/streams/other", STREAM, 400, TEXT, &error(3000, "Stream command error: Replace other fails: the sql statement must update the other source.")),
+        (
+            "PUT",
+            "/streams/other",
+            STREAM,
+            400,
+            TEXT,
+            &error(3000, "Stream command error: Replace other fails: the sql statement must update the other source."),
+        ),
         ("PUT", "/tables/demo", STREAM, 404, TEXT, &error(1002, "Table command error: table demo is not found")),
         ("POST", "/rules", "{not json", 400, TEXT, &error(1000, "invalid rule json: ")),
         ("POST", "/rules", "null", 400, TEXT, &error(1000, "invalid rule json: ")),
@@ -151,42 +191,112 @@ fn refusals() {
         ("POST", "/rules", &deep_rule, 400, TEXT, &error(1000, "invalid rule json: ")),
         ("POST", "/rules", RULE, 400, TEXT, &error(1000, "rule r1 already exists")),
         ("POST", "/rules", r#"{"id":"x","sql":"SELECT nope FROM demo","actions":[{}]}"#, 400, TEXT, &error(1000, "unknown field nope")),
-        ("POST", "/rules", r#"{"id":"x","sql":"SELECT a FROM demo","actions":[{"bad":{}}]}"#, 400, TEXT, &error(2201, "sink bad is not defined")),
+        (
+            "POST",
+            "/rules",
+            r#"{"id":"x","sql":"SELECT a FROM demo","actions":[{"bad":{}}]}"#,
+            400,
+            TEXT,
+            &error(2201, "sink bad is not defined"),
+        ),
         ("GET", "/rules/none", "", 404, TEXT, &error(1002, "Describe rule error: Rule none is not found.")),
         ("GET", "/rules/a.b", "", 400, TEXT, &error(1000, "id 'a.b' contains invalid")),
-        ("PUT", "/rules/r1", r#"{"id":"r2"}"#, 400, TEXT, &error(1000, "Update rule error: Invalid rule json: RuleId is not consistent with rule id.")),
+        (
+            "PUT",
+            "/rules/r1",
+            r#"{"id":"r2"}"#,
+            400,
+            TEXT,
+            &error(1000, "Update rule error: Invalid rule json: RuleId is not consistent with rule id."),
+        ),
         ("DELETE", "/rules/none", "", 404, TEXT, &error(1002, "Delete rule error: rule none not found")),
         ("GET", "/rules/none/status", "", 404, TEXT, &error(1002, "get rule status error: Rule none is not found")),
         ("GET", "/v2/rules/none/status", "", 404, TEXT, &error(1002, "get rule status error: Rule none is not found")),
         ("GET", "/rules/none/topo", "", 404, TEXT, &error(1002, "get rule topo error: Rule none is not found")),
-        ("GET", "/rules/r2/topo", "", 400, TEXT, &error(1001, "get rule topo error: Fail to get rule r2's topo, make sure the rule has been started before")),
+        (
+            "GET",
+            "/rules/r2/topo",
+            "",
+            400,
+            TEXT,
+            &error(1001, "get rule topo error: Fail to get rule r2's topo, make sure the rule has been started before"),
+        ),
         ("GET", "/rules/none/explain", "", 404, TEXT, &error(1002, "explain rules error: Rule none is not found.")),
         ("GET", "/rules/none/schema", "", 404, TEXT, &error(1002, "get rule schema error")),
         ("GET", "/rules/none/scantables", "", 404, TEXT, &error(1002, "failed to get topology for rule none: Rule none is not found")),
-        ("POST", "/rules/none/start", "", 404, TEXT, &error(1002, "start rule error: Rule none is not found in registry, please check if it is created")),
+        (
+            "POST",
+            "/rules/none/start",
+            "",
+            404,
+            TEXT,
+            &error(1002, "start rule error: Rule none is not found in registry, please check if it is created"),
+        ),
         ("POST", "/rules/none/stop", "", 404, TEXT, &error(1002, "stop rule error: Rule none is not found in registry")),
         ("POST", "/rules/none/restart", "", 404, TEXT, &error(1002, "restart rule error: Rule none is not found in registry")),
         ("POST", "/rules/validate", r#"{"sql":"SELECT * FROM demo"}"#, 422, TEXT, "invalid rule json: Missing rule id."),
-        ("POST", "/rules/validate", r#"{"id":"x","sql":"SELECT * FROM none","actions":[{}]}"#, 422, TEXT, "fail to get stream none, please check if stream is created"),
+        (
+            "POST",
+            "/rules/validate",
+            r#"{"id":"x","sql":"SELECT * FROM none","actions":[{}]}"#,
+            422,
+            TEXT,
+            "fail to get stream none, please check if stream is created",
+        ),
         ("PUT", "/rules/none/tags", r#"{"tags":["a"]}"#, 404, TEXT, &error(1002, "Get rule error: Rule none is not found.")),
         ("PUT", "/rules/r1/tags", "{", 400, TEXT, &error(1000, "decode body error")),
         ("POST", "/rules/bulkstart", r#"{"tags":["none"]}"#, 400, TEXT, &error(1000, "bulk start failed: no matching rules")),
         ("PUT", "/rules/r1/reset_state", r#"{"type":0}"#, 400, TEXT, &error(1000, "unknown stateType:0")),
-        ("PUT", "/rules/r1/reset_state", r#"{"type":1,"params":{"streamName":"demo"}}"#, 400, TEXT, &error(1000, "stream demo not found in topo")),
+        (
+            "PUT",
+            "/rules/r1/reset_state",
+            r#"{"type":1,"params":{"streamName":"demo"}}"#,
+            400,
+            TEXT,
+            &error(1000, "stream demo not found in topo"),
+        ),
         ("POST", "/rules/none/trace/start", r#"{"strategy":"always"}"#, 400, TEXT, &error(1000, "rule none isn't existed")),
         ("POST", "/ruleset/import", "{", 400, TEXT, &error(1000, "Invalid body: Error decoding json")),
         ("POST", "/ruleset/import", "{}", 400, TEXT, &error(1000, "Invalid body: must specify content or file")),
-        ("POST", "/ruleset/import", r#"{"content":"a","file":"b"}"#, 400, TEXT, &error(1000, "Invalid body: Cannot specify both content and file")),
+        (
+            "POST",
+            "/ruleset/import",
+            r#"{"content":"a","file":"b"}"#,
+            400,
+            TEXT,
+            &error(1000, "Invalid body: Cannot specify both content and file"),
+        ),
         ("POST", "/ruleset/import", r#"{"content":"no json"}"#, 400, TEXT, &error(1000, "Import ruleset error: invalid import file")),
         ("POST", "/ruleset/import", r#"{"file":"file:///etc/passwd"}"#, 400, TEXT, &error(1000, "Fail to read file")),
         ("POST", "/ruleset/import", r#"{"file":"http://127.0.0.1/x"}"#, 400, TEXT, &error(1000, "Fail to read file")),
         ("POST", "/data/import", r#"{"content":"x"}"#, 400, TEXT, &error(1000, "configuration unmarshal with error")),
-        ("POST", "/data/import?partial=1", r#"{"content":"{\"rules\":{\"r1\":\"{}\"}}"}"#, 400, TEXT, &error(1000, r#"{\"streams\":{},\"tables\":{},\"rules\":{\"r1\":"#)),
+        (
+            "POST",
+            "/data/import?partial=1",
+            r#"{"content":"{\"rules\":{\"r1\":\"{}\"}}"}"#,
+            400,
+            TEXT,
+            &error(1000, r#"{\"streams\":{},\"tables\":{},\"rules\":{\"r1\":"#),
+        ),
         ("GET", "/connections/none", "", 404, TEXT, &error(1002, "connection none not existed")),
         ("DELETE", "/connections/none", "", 404, TEXT, &error(1002, "drop connection failed: connection none not existed")),
-        ("PUT", "/metadata/sources/httppush/confKeys/a.b", "{}", 400, TEXT, &error(1000, "Invalid confKey: id 'a.b' contains invalid characters")),
+        (
+            "PUT",
+            "/metadata/sources/httppush/confKeys/a.b",
+            "{}",
+            400,
+            TEXT,
+            &error(1000, "Invalid confKey: id 'a.b' contains invalid characters"),
+        ),
         ("PUT", "/metadata/sources/httppush/confKeys/k", "[]", 400, TEXT, &error(5000, "Type conversion failed:httppush.")),
-        ("DELETE", "/metadata/sources/httppush/confKeys/k", "", 400, TEXT, &error(5000, "Failed to write data to file:sources.httppush.k is not found")),
+        (
+            "DELETE",
+            "/metadata/sources/httppush/confKeys/k",
+            "",
+            400,
+            TEXT,
+            &error(5000, "Failed to write data to file:sources.httppush.k is not found"),
+        ),
         ("POST", "/metadata/sources/connection/httppush", "{}", 400, TEXT, &error(1000, "source httppush doesn't support ping connection")),
         ("POST", "/plugins/sources", "{}", 400, TEXT, &error(1000, "plugins cannot be loaded")),
         ("GET", "/schemas/nosuch", "", 400, TEXT, &error(1000, "unsupported schema type nosuch")),
@@ -198,7 +308,12 @@ fn refusals() {
 #[test]
 fn guards_come_first() {
     let mut c = ready();
-    let base = Request { method: "POST".into(), target: "/rules".into(), fields: vec![("host".into(), "rebound.example".into())], body: RULE.into() };
+    let base = Request {
+        method: "POST".into(),
+        target: "/rules".into(),
+        fields: vec![("host".into(), "rebound.example".into())],
+        body: RULE.into(),
+    };
     assert_eq!(handle(&mut c, &base).status, 421);
     let foreign = Request { fields: vec![("Host".into(), "localhost".into()), ("Origin".into(), "https://evil.example".into())], ..base };
     assert_eq!(handle(&mut c, &foreign).status, 403);
@@ -245,7 +360,8 @@ fn uploads_from_json_and_forms() {
     let mut c = ready();
     assert_eq!(send(&mut c, "POST", "/config/uploads", r#"{"name":"a.txt","content":"x"}"#).body_text(), "uploads/a.txt");
     let form = "--b\r\nContent-Disposition: form-data; name=\"other\"\r\n\r\n1\r\n--b\r\nContent-Disposition: form-data; name=\"uploadFile\"; filename=\"../b.txt\"\r\n\r\nhello\r\n--b--\r\n";
-    let fields = vec![("Host".to_owned(), "localhost".to_owned()), ("Content-Type".to_owned(), "multipart/form-data; boundary=b".to_owned())];
+    let fields =
+        vec![("Host".to_owned(), "localhost".to_owned()), ("Content-Type".to_owned(), "multipart/form-data; boundary=b".to_owned())];
     let r = handle(&mut c, &Request { method: "POST".into(), target: "/config/uploads".into(), fields, body: form.into() });
     assert_eq!((r.status, r.body_text().as_ref()), (201, "uploads/b.txt"));
     assert_eq!(c.host.uploads["b.txt"], "hello");

@@ -1,14 +1,17 @@
 //! The shell: sockets, files, clock, signals, threads. It has every `await` and no decision; the cores have every decision.
 
+pub mod client;
 pub mod listen;
 pub mod log;
 pub mod manage;
 pub mod net;
 pub mod nofile;
 pub mod notify;
-pub mod settings;
 pub mod serve;
+pub mod settings;
 pub mod signal;
 pub mod sinks;
+pub mod store;
 pub mod tls;
+pub mod vitals;
 pub mod writer;
