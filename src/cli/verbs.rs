@@ -291,7 +291,7 @@ impl Session<'_> {
     fn export_data(&mut self, rest: &[String]) -> Done {
         let words = Words::of(rest, &[("r", "rules")])?;
         let rules = words.flag("r").unwrap_or("");
-        if !rules.is_empty() && !serde_json::from_str::<Vec<String>>(rules).is_ok() {
+        if !rules.is_empty() && serde_json::from_str::<Vec<String>>(rules).is_err() {
             return Err(Failure::Told(format!("rules {rules} unmarshal error: expected a JSON array of rule ids")));
         }
         let [file] = words.plain.as_slice() else { return Err(Failure::Told("Expect configuration file.".to_owned())) };
