@@ -1,5 +1,6 @@
 //! The shell: sockets, files, clock, signals, threads. It has every `await` and no decision; the cores have every decision.
 
+pub mod admin;
 pub mod client;
 pub mod listen;
 pub mod log;

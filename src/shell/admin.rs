@@ -1,0 +1,106 @@
+//! The management port's side of the catalog: requests become commands on a worker thread, one at a time; and the patrol.
+
+use std::{
+    cell::Cell,
+    rc::Rc,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use super::{
+    manage::{Manage, Request},
+    net::Deadline,
+};
+use crate::{
+    api::{self, Then, guard},
+    catalog::{Control, Host},
+    config::Basic,
+    wire::{
+        head::{Head, Method},
+        reply::{Methods, Reply},
+        verdict::Peer,
+    },
+};
+
+/// The catalog as tasks share it. A worker holds it for one command.
+pub type Shared<H> = Arc<Mutex<Control<H>>>;
+
+/// What stands behind the management port.
+#[derive(Debug)]
+pub struct Admin<H: Host> {
+    control: Shared<H>,
+    basic: Basic,
+    stop: Rc<Cell<bool>>,
+}
+
+impl<H: Host + Send + 'static> Admin<H> {
+    /// Answers for `control`. `stop` becomes true once `POST /stop` was answered.
+    #[must_use]
+    pub fn new(control: Shared<H>, stop: Rc<Cell<bool>>) -> Self {
+        let basic = lock(&control).config.basic.clone();
+        Self { control, basic, stop }
+    }
+}
+
+impl<H: Host + Send + 'static> Manage for Admin<H> {
+    fn refuse(&self, head: &Head<'_>, _: &Peer) -> Option<Reply> {
+        let origin = head.field("origin").map(String::from_utf8_lossy);
+        // An HTTP/1.0 client may leave its Host out.
+        let host = Some(head.host()).filter(|host| !host.is_empty());
+        guard::judge(&self.basic, head.method_text(), host, origin.as_deref()).map(reply)
+    }
+
+    async fn answer(&self, request: Request) -> Reply {
+        let control = Arc::clone(&self.control);
+        let response = smol::unblock(move || api::handle(&mut lock(&control), &asked(request))).await;
+        if response.then == Then::Stop {
+            self.stop.set(true);
+        }
+        reply(response)
+    }
+}
+
+/// Runs the patrol every `interval` for as long as it is polled. What goes wrong is logged once per change.
+pub async fn patrol<H: Host + Send + 'static>(control: Shared<H>, interval: Duration) {
+    let mut last = Vec::new();
+    loop {
+        Deadline::after(interval).wait().await;
+        let control = Arc::clone(&control);
+        let faults = smol::unblock(move || {
+            let mut control = lock(&control);
+            let now = control.host.now();
+            control.patrol(now)
+        })
+        .await;
+        if faults != last {
+            faults.iter().for_each(|fault| log::warn!("{fault}"));
+            last = faults;
+        }
+    }
+}
+
+/// The catalog for one command. A command that panicked before has changed nothing halfway: texts are published last.
+pub fn lock<H: Host>(control: &Shared<H>) -> MutexGuard<'_, Control<H>> {
+    control.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn asked(request: Request) -> api::Request {
+    let target = match &request.query {
+        Some(query) => format!("{}?{query}", request.raw_path),
+        None => request.raw_path,
+    };
+    api::Request { method: request.method, target, fields: request.fields, body: request.body }
+}
+
+fn reply(response: api::Response) -> Reply {
+    let mut reply = Reply::owned(response.status, response.content_type, response.body);
+    for (name, value) in response.fields {
+        reply = if name.eq_ignore_ascii_case("allow") {
+            let methods: Methods = value.split(", ").map(Method::of).collect();
+            reply.allow(methods)
+        } else {
+            reply.with(name, &value)
+        };
+    }
+    reply
+}
