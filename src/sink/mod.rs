@@ -544,33 +544,4 @@ impl core::fmt::Write for Cut<'_> {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
-    use super::*;
-
-    /// Loads nothing.
-    pub(crate) struct NoTls;
-
-    impl NoTls {
-        pub(crate) const WHY: &'static str = "no such file (test)";
-    }
-
-    impl TlsLoader for NoTls {
-        fn client(&self, _props: &TlsProps) -> Result<TlsClient, String> {
-            Err(Self::WHY.into())
-        }
-    }
-
-    pub(crate) fn env<'e>(defaults: &'e SinkDefaults, limits: &'e Limits) -> SinkEnv<'e> {
-        SinkEnv {
-            rule: "r",
-            action: 0,
-            qos: 0,
-            waits_when_full: false,
-            send_error: false,
-            defaults,
-            limits,
-            private_net: true,
-            tls: &NoTls,
-        }
-    }
-}
+pub(crate) mod tests;
