@@ -220,8 +220,9 @@ impl<'s> Lowerer<'s> {
             _ => self.expr(&field.expr)?,
         };
         let plain = match &field.expr.kind {
-            ExprKind::Column(column) => field.alias.is_none() && self.bound.column(column, field.expr.span).2.is_none(),
-            ExprKind::Unit(..) => field.alias.is_none(),
+            ExprKind::Column(_) | ExprKind::Unit(..) => {
+                field.alias.is_none() && matches!(expr, Expr::Slot(_) | Expr::First(_) | Expr::Alias(_))
+            }
             _ => false,
         };
         Ok(Field::Named { name: field.output().to_owned(), expr, visible: !field.invisible, plain })
