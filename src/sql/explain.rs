@@ -20,7 +20,7 @@ use std::fmt::Write as _;
 /// What planning refuses.
 pub fn explain(select: &Select, plan: &Plan, event_time: bool, reuse_aliases: bool) -> Result<String, SqlError> {
     let bound = bind(select, &plan.sources, reuse_aliases)?;
-    let texts = Texts(&bound);
+    let texts = Texts::of(&bound);
     let before_window = plan.filters_before_window(event_time);
     let mut steps: Vec<(&str, String)> = Vec::new();
     let fields: Vec<String> = bound.order.iter().filter_map(|i| select.fields.get(*i)).map(|f| texts.field(f)).collect();
@@ -42,9 +42,19 @@ pub fn explain(select: &Select, plan: &Plan, event_time: bool, reuse_aliases: bo
         let keys: Vec<String> = select.keys().map(|k| texts.expr(k)).collect();
         steps.push(("AggregatePlan", format!("Dimension:{{ {} }}", keys.join(", "))));
     }
-    let filter = select.filter.as_ref().map(|f| texts.expr(f));
+    let filter = select.filter.as_ref().map(|f| Texts { in_filter: true, ..texts }.expr(f));
     if let Some(filter) = filter.as_ref().filter(|_| !before_window) {
         steps.push(("FilterPlan", format!("Condition:{{ {filter} }}, ")));
+    }
+    let mut refs = Vec::new();
+    if let Some(filter) = &select.filter {
+        filter.walk(&mut |e| {
+            refs.extend(is_kind(e, Kind::Aggregate).then(|| format!("$$agg_ref_0:{}", texts.expr(e))));
+            true
+        });
+    }
+    if !refs.is_empty() {
+        steps.push(("AggFunc", format!("aggFuncs:[{}]", refs.concat())));
     }
     if !select.joins.is_empty() {
         steps.push(("JoinPlan", format!("Joins:[ {} ]", list(&select.joins, |j| texts.join(j)))));
@@ -130,9 +140,18 @@ fn list<T>(items: &[T], text: impl Fn(&T) -> String) -> String {
 
 /// Spells expressions of a bound statement.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Texts<'b, 's>(pub(super) &'b Bound<'s>);
+pub(super) struct Texts<'b, 's> {
+    bound: &'b Bound<'s>,
+    /// In WHERE aggregates are computed beforehand and only looked up.
+    in_filter: bool,
+}
 
-impl Texts<'_, '_> {
+impl<'b, 's> Texts<'b, 's> {
+    /// Spells expressions of `bound`.
+    pub(super) const fn of(bound: &'b Bound<'s>) -> Self {
+        Self { bound, in_filter: false }
+    }
+
     /// What stands before the error of a field: the alias and its definition, or the expression.
     pub(super) fn label(&self, field: &super::ast::Field) -> String {
         match &field.alias {
@@ -164,13 +183,13 @@ impl Texts<'_, '_> {
     }
 
     fn column(&self, column: &Column, span: Span) -> String {
-        let (name, target, key) = self.0.column(column, span);
+        let (name, target, key) = self.bound.column(column, span);
         let of = match target {
             Target::ByName => format!("$$default.{name}"),
             Target::Nothing => format!("{}.{name}", column.stream.as_deref().unwrap_or("$$default")),
-            Target::Source(source) => format!("{}.{name}", self.0.sources.get(source).map_or("", |s| s.name.as_str())),
+            Target::Source(source) => format!("{}.{name}", self.bound.sources.get(source).map_or("", |s| s.name.as_str())),
             Target::Alias(alias) => {
-                let field = self.0.aliases.get(alias).and_then(|a| self.0.select.fields.get(a.field));
+                let field = self.bound.aliases.get(alias).and_then(|a| self.bound.select.fields.get(a.field));
                 format!("$$alias.{name},aliasRef:{}", field.map(|f| self.expr(&f.expr)).unwrap_or_default())
             }
         };
@@ -228,6 +247,10 @@ impl Texts<'_, '_> {
                 let whens = list(whens, |(when, _)| format!("{{ whenClause:{{ {} }} }}", self.expr(when)));
                 format!("caseExprValue:{{ {value}whenClauses:[{whens}] }}")
             }
+            ExprKind::Call(call) if call.name == "row_number" => "Call:{ name:bypass, args:[wf_row_number_1] }".to_owned(),
+            ExprKind::Call(call) if self.in_filter && call.kind == Kind::Aggregate => {
+                "Call:{ name:bypass, args:[$$default.$$agg_ref_0] }".to_owned()
+            }
             ExprKind::Call(call) => {
                 let columns = call.name == "changed_cols";
                 let arg = |e: &Expr| match (&e.kind, columns) {
@@ -244,7 +267,14 @@ impl Texts<'_, '_> {
             }
             ExprKind::Window(window) => {
                 let filter = window.filter.as_ref().map(|e| format!(", {}", self.expr(e))).unwrap_or_default();
-                format!("window:{{ windowType:{}{filter} }}", window_name(&window.kind).0)
+                let unit = match &window.kind {
+                    WindowKind::Tumbling { unit, .. }
+                    | WindowKind::Hopping { unit, .. }
+                    | WindowKind::Sliding { unit, .. }
+                    | WindowKind::Session { unit, .. } => format!(", timeUnit: {} ", unit.text()),
+                    _ => String::new(),
+                };
+                format!("window:{{ windowType:{}{unit}{filter} }}", window_name(&window.kind).0)
             }
         }
     }
@@ -298,7 +328,7 @@ mod tests {
             let select = parse::select(&format!("SELECT {sql} FROM demo")).unwrap_or_else(|e| panic!("{e}"));
             let sources = [Source { name: "demo".to_owned(), alias: "demo".to_owned(), table: false, columns: None }];
             let bound = bind(&select, &sources, true).unwrap_or_else(|e| panic!("{e}"));
-            Texts(&bound).expr(&select.fields[0].expr)
+            Texts::of(&bound).expr(&select.fields[0].expr)
         };
         for (sql, want) in [
             ("a[0]", "binaryExpr:{ demo.a[0] }"),

@@ -177,7 +177,7 @@ impl<'s> Lowerer<'s> {
             }
         }
         lowered.sort_by_key(|(place, _)| *place);
-        let texts = Texts(self.bound);
+        let texts = Texts::of(self.bound);
         self.plan.labels = lowered.iter().filter_map(|(place, _)| select.fields.get(*place)).map(|f| texts.label(f)).collect();
         self.plan.fields = lowered.into_iter().map(|(_, field)| field).collect();
         Ok(())

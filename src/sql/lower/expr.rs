@@ -225,7 +225,7 @@ impl<'s> Lowerer<'s> {
     /// The slot of an aggregate call.
     fn aggregate(&mut self, expr: &'s ast::Expr, call: &'s Call) -> Result<Slot, SqlError> {
         let filter = self.stage == Stage::Filter;
-        let key = (filter, Texts(self.bound).expr(expr));
+        let key = (filter, Texts::of(self.bound).expr(expr));
         if let Some(slot) = self.aggregates.get(&key) {
             return Ok(*slot);
         }
