@@ -2,9 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::body;
 use super::routes::Op;
-use super::{Call, Response, TEXT};
+use super::{Call, Response, TEXT, body, palette};
 use crate::catalog::text::go_json;
 use crate::catalog::{Control, Fault, Group, Host};
 use crate::sql::ddl::check_id;
@@ -41,6 +40,13 @@ pub(super) fn serve<H: Host>(control: &mut Control<H>, op: Op, call: &Call<'_>) 
             check_id(first).map_err(Fault::plain)?;
             control.drop_connection(first).map(|()| Response::text("success"))
         }
+        Op::FunctionsMeta => Ok(Response::json(palette::functions())),
+        // Pieces of visual graphs, which are not supported.
+        Op::OperatorsMeta | Op::ConnectionsMeta => Ok(Response::json("[]")),
+        Op::SinksMeta => Ok(Response::json(palette::sinks())),
+        Op::SourcesMeta => Ok(Response::json(palette::sources(call.query("kind").eq_ignore_ascii_case("lookup")))),
+        Op::SinkMeta => palette::sink(first).map(Response::json).ok_or_else(|| no_plugin(first)),
+        Op::SourceMeta | Op::ConnectionMeta => palette::source(first).map(Response::json).ok_or_else(|| no_plugin(first)),
         Op::PingSource => ping(call, "source"),
         Op::PingSink => ping(call, "sink"),
         Op::PingLookup => ping(call, "lookup source"),
@@ -99,6 +105,10 @@ fn resources<H: Host>(control: &Control<H>) -> String {
         kinds.iter().map(|(kind, text)| json!({"type": kind, "content": text})).collect()
     };
     go_json(&json!({"sources": names(Group::Sources), "sinks": names(Group::Sinks), "connections": names(Group::Connections)}))
+}
+
+fn no_plugin(name: &str) -> Fault {
+    Fault::new(Fault::CONF_KEY, format!("This plugin was not found:{name}"))
 }
 
 /// One clear sentence for what has no meaning here.

@@ -13,6 +13,7 @@ pub mod body;
 mod data;
 pub mod guard;
 mod meta;
+mod palette;
 pub mod path;
 pub mod routes;
 mod rules;

@@ -148,7 +148,9 @@ impl Op {
             | Self::ImportStatus
             | Self::ExportYaml
             | Self::Batch => Area::Data,
-            Self::Root | Self::Stop | Self::Ping | Self::Counters | Self::PatchConfigs | Self::MetricsDump | Self::MetricsDumpCheck => Area::System,
+            Self::Root | Self::Stop | Self::Ping | Self::Counters | Self::PatchConfigs | Self::MetricsDump | Self::MetricsDumpCheck => {
+                Area::System
+            }
             _ => Area::Meta,
         }
     }
