@@ -1,1 +1,28 @@
-fn main() {}
+//! The one binary: the daemon, the client of its management API, and `check`.
+#![forbid(unsafe_code)]
+
+use std::process::ExitCode;
+
+use pushgate::cli::{self, Invocation, Outside as _};
+use pushgate::shell::client::{Remote, Terminal};
+use pushgate::shell::daemon::{self, Options};
+use pushgate::shell::verify;
+
+fn main() -> ExitCode {
+    match cli::parse(std::env::args_os(), std::env::var("PUSHGATE_URL").ok()) {
+        Invocation::Run { place, starter } => daemon::run(&Options { config: place.config, state: place.state, starter }),
+        Invocation::Check { place, show, ruleset } => verify::run(&place, show, ruleset.as_deref()),
+        Invocation::Client(client) => {
+            let url = client.url.clone().unwrap_or_else(|| verify::configured_url(client.config.as_deref()));
+            ExitCode::from(client.run(&mut Remote::new(&url), &mut Terminal))
+        }
+        Invocation::Print { text, code: 0 } => {
+            Terminal.print(&text);
+            ExitCode::SUCCESS
+        }
+        Invocation::Print { text, code } => {
+            Terminal.complain(&text);
+            ExitCode::from(code)
+        }
+    }
+}

@@ -136,6 +136,17 @@ impl<H: Host> Control<H> {
         Ok(())
     }
 
+    /// Every definition with the reason why it could not be used, without starting anything: `stream demo`, `rule r1`.
+    #[must_use]
+    pub fn verdicts(&self) -> Vec<(String, Option<String>)> {
+        let sources = self.sources.in_order().into_iter().map(|source| {
+            let fault = crate::source::resolve::resolve(&source.create, &self.config).err();
+            (format!("{} {}", source.create.noun(), source.create.name), fault)
+        });
+        let rules = self.rules.iter().map(|(id, rule)| (format!("rule {id}"), self.compile(&rule.def).err().map(|fault| fault.message)));
+        sources.chain(rules).collect()
+    }
+
     /// Streams and tables, for planning outside of a command.
     #[must_use]
     pub const fn sources(&self) -> &Sources {

@@ -1,13 +1,13 @@
 //! The management port's side of the catalog: requests become commands on a worker thread, one at a time; and the patrol.
 
 use std::{
-    cell::Cell,
     rc::Rc,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use super::{
+    bell::Bell,
     manage::{Manage, Request},
     net::Deadline,
 };
@@ -30,13 +30,13 @@ pub type Shared<H> = Arc<Mutex<Control<H>>>;
 pub struct Admin<H: Host> {
     control: Shared<H>,
     basic: Basic,
-    stop: Rc<Cell<bool>>,
+    stop: Rc<Bell>,
 }
 
 impl<H: Host + Send + 'static> Admin<H> {
-    /// Answers for `control`. `stop` becomes true once `POST /stop` was answered.
+    /// Answers for `control`. `stop` rings once `POST /stop` was answered.
     #[must_use]
-    pub fn new(control: Shared<H>, stop: Rc<Cell<bool>>) -> Self {
+    pub fn new(control: Shared<H>, stop: Rc<Bell>) -> Self {
         let basic = lock(&control).config.basic.clone();
         Self { control, basic, stop }
     }
@@ -54,7 +54,7 @@ impl<H: Host + Send + 'static> Manage for Admin<H> {
         let control = Arc::clone(&self.control);
         let response = smol::unblock(move || api::handle(&mut lock(&control), &asked(request))).await;
         if response.then == Then::Stop {
-            self.stop.set(true);
+            self.stop.ring();
         }
         reply(response)
     }

@@ -1,7 +1,11 @@
 //! The shell: sockets, files, clock, signals, threads. It has every `await` and no decision; the cores have every decision.
 
 pub mod admin;
+pub mod bell;
 pub mod client;
+pub mod daemon;
+pub mod front;
+pub mod host;
 pub mod listen;
 pub mod log;
 pub mod manage;
@@ -14,5 +18,7 @@ pub mod signal;
 pub mod sinks;
 pub mod store;
 pub mod tls;
+pub mod verify;
 pub mod vitals;
 pub mod writer;
+pub mod zone;

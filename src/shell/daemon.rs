@@ -1,0 +1,348 @@
+//! `pushgate run`: everything put together, in the order in which it starts and ends.
+//!
+//! 1. Configuration (exit 78), log, state directory (exit 73), descriptors.
+//! 2. Engine, data port (closed until a rule needs it), management port (exit 71).
+//! 3. Stored definitions: every rule has started or failed before `READY=1`.
+//! 4. SIGTERM: no new connections, requests in flight finish, rings and outboxes drain within `gracefulShutdownTimeout`; what is left
+//!    is logged; exit 0.
+//!
+//! One thread runs data port, rules, sockets of sinks and management HTTP; management commands run one at a time on a worker; files
+//! and log lines are written by threads of their own.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::rc::Rc;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use smol::LocalExecutor;
+use smol::future::{self, FutureExt as _};
+
+use super::admin::{Admin, Shared, lock, patrol};
+use super::bell::Bell;
+use super::front::{Front, Outlet};
+use super::host::{Ask, Link, ShellHost};
+use super::listen::{CLOSE_GRACE, DataPort};
+use super::net::{Clock, Deadline, Listener, listen_error};
+use super::signal::{Event, Signals};
+use super::store::Store;
+use super::tls::ServerTls;
+use super::writer::Writer;
+use super::{log as journal, manage, nofile, notify, settings, sinks, zone};
+use crate::catalog::Control;
+use crate::config::{Config, paths};
+use crate::engine::{Engine, Progress};
+use crate::wire::conn::{Deadlines, Settings as WireSettings};
+
+/// What `run` was asked for.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// `--config`.
+    pub config: Option<PathBuf>,
+    /// `--state`.
+    pub state: Option<PathBuf>,
+    /// Called without a verb: with nothing defined, a stream and a rule to try are made, in memory only.
+    pub starter: bool,
+}
+
+/// sysexits(3): an operating system error, such as an address in use.
+const EX_OSERR: u8 = 71;
+/// sysexits(3): a file or directory cannot be created.
+const EX_CANTCREAT: u8 = 73;
+/// sysexits(3): the configuration is wrong.
+const EX_CONFIG: u8 = 78;
+
+/// Bytes on their way to the writer thread.
+const WRITER_BYTES: usize = 1 << 20;
+/// Descriptors besides connections: listeners, sinks, files, the runtime's own.
+const SPARE_DESCRIPTORS: u64 = 256;
+
+/// Runs until told to stop.
+#[must_use]
+pub fn run(options: &Options) -> ExitCode {
+    let clock = Clock::start();
+    let settings = match settings::read(options.config.as_deref()) {
+        Ok(settings) => settings,
+        Err(faults) => {
+            for fault in faults {
+                say(&format!("error: {fault}"));
+            }
+            return ExitCode::from(EX_CONFIG);
+        }
+    };
+    let config = settings.config;
+    if let Err(error) = journal::start(config.basic.level(), !config.basic.log_disable_timestamp) {
+        say(&format!("log: {error}"));
+        return ExitCode::from(EX_OSERR);
+    }
+    for note in &config.notes {
+        log::log!(note.level, "{}", note.text);
+    }
+    let code = serve(options, config, clock);
+    journal::flush(Duration::from_secs(1));
+    ExitCode::from(code)
+}
+
+/// A line for whoever started us; without anybody to read it the line is lost.
+fn say(line: &str) {
+    use std::io::Write as _;
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+fn serve(options: &Options, config: Config, clock: Clock) -> u8 {
+    let Some(state) = paths::state_dir(options.state.as_deref(), |name| std::env::var(name).ok()) else {
+        log::error!("no state directory: neither --state nor STATE_DIRECTORY nor XDG_STATE_HOME nor HOME is set");
+        return EX_CANTCREAT;
+    };
+    let store = match Store::open(&state) {
+        Ok(store) => store,
+        Err(error) => {
+            log::error!("{error}");
+            return EX_CANTCREAT;
+        }
+    };
+    let management = match management(&config) {
+        Ok(management) => management,
+        Err((code, error)) => {
+            log::error!("{error}");
+            return code;
+        }
+    };
+    let Some(zone) = zone::load(&config.basic.timezone) else {
+        log::error!("basic.timezone: this machine has no time zone {}", config.basic.timezone);
+        return EX_CONFIG;
+    };
+    let limits = fit_descriptors(&config);
+    let executor: Rc<LocalExecutor<'static>> = Rc::new(LocalExecutor::new());
+    let writer = match Writer::start(WRITER_BYTES) {
+        Ok(writer) => Rc::new(writer),
+        Err(error) => {
+            log::error!("writer thread: {error}");
+            return EX_OSERR;
+        }
+    };
+    let work = Rc::new(Bell::default());
+    let front = Front::new(Engine::new(limits.clone(), seed()), Rc::clone(&work));
+    let wire = WireSettings {
+        body_bytes: limits.body_bytes,
+        body_key: "limits.bodyBytes",
+        require_length: true,
+        refuse_dots: true,
+        deadlines: Deadlines::default(),
+    };
+    let port = DataPort::start(front, wire, &limits, clock, &executor);
+    let (link, asks) = Link::new();
+    let grace = config.basic.graceful_shutdown_timeout;
+    let patrol_interval = config.basic.rule_patrol_interval;
+    let conn_count = limits.manage_conn_count;
+    let control = Arc::new(Mutex::new(Control::new(ShellHost::new(link, store, clock), config, zone)));
+    let stop = Rc::new(Bell::default());
+    let admin = Rc::new(Admin::new(Arc::clone(&control), Rc::clone(&stop)));
+
+    executor.spawn(answer_asks(asks, port.clone(), clock, Rc::clone(&executor), Rc::clone(&writer))).detach();
+    executor.spawn(take_turns(port.clone(), work, clock)).detach();
+
+    smol::block_on(executor.run(async {
+        let mut signals = match Signals::new() {
+            Ok(signals) => signals,
+            Err(error) => {
+                log::error!("signals: {error}");
+                return EX_OSERR;
+            }
+        };
+        boot(options, &control, &port).await;
+        let (listener, tls, address) = management;
+        log::info!("listen management {address}");
+        let settings = manage::settings(&limits, Deadlines::default());
+        executor.spawn(manage::serve(listener, tls, Rc::clone(&admin), settings, conn_count, clock, Rc::clone(&executor))).detach();
+        executor.spawn(patrol(Arc::clone(&control), patrol_interval)).detach();
+        executor.spawn(pat_the_dog()).detach();
+        notify::ready("running");
+        loop {
+            let stop = async {
+                stop.heard().await;
+                Ok(Event::Stop)
+            };
+            match signals.next().or(stop).await {
+                Ok(Event::Stop) => break,
+                Ok(Event::Reload) => log::info!("reload: certificates are read again when the port opens next"),
+                Err(error) => {
+                    log::error!("signals: {error}");
+                    break;
+                }
+            }
+        }
+        notify::stopping("stopping");
+        wind_down(&port, clock, grace).await;
+        if !writer.drain(Duration::from_secs(1)) {
+            log::warn!("the writer thread did not finish: what it still held is not on disk");
+        }
+        0
+    }))
+}
+
+type Management = (Listener, Option<ServerTls>, std::net::SocketAddr);
+
+fn management(config: &Config) -> Result<Management, (u8, String)> {
+    let addr = config.rest_listen();
+    let tls = match &config.basic.rest_tls {
+        None => None,
+        Some(files) => match ServerTls::load(Path::new(&files.certfile), Path::new(&files.keyfile)) {
+            Ok(tls) => Some(tls),
+            Err(error) => return Err((EX_CONFIG, format!("basic.restTls: {error}"))),
+        },
+    };
+    let listener = Listener::bind(addr).map_err(|error| (EX_OSERR, listen_error(&addr.to_string(), &error)))?;
+    let addr = listener.addr().unwrap_or(addr);
+    Ok((listener, tls, addr))
+}
+
+/// As many connections as the descriptor limit allows, once it was raised to the need.
+fn fit_descriptors(config: &Config) -> crate::limits::Limits {
+    let mut limits = config.limits.clone();
+    let needed = limits.conn_count as u64 + SPARE_DESCRIPTORS;
+    if let Some(allowed) = nofile::raise(needed)
+        && allowed < needed
+    {
+        let count = usize::try_from(allowed.saturating_sub(SPARE_DESCRIPTORS)).unwrap_or(usize::MAX).max(8);
+        log::warn!("{allowed} descriptors are allowed: connections of the data port are lowered from {} to {count}", limits.conn_count);
+        limits.conn_count = count;
+    }
+    limits
+}
+
+fn seed() -> u64 {
+    let mut bytes = [0; 8];
+    // Without entropy the address of a local still differs from run to run; nothing secret depends on it.
+    if getrandom::fill(&mut bytes).is_err() {
+        return std::process::id().into();
+    }
+    u64::from_le_bytes(bytes)
+}
+
+/// Starts what is stored, and the starter when asked for and nothing is defined.
+async fn boot(options: &Options, control: &Shared<ShellHost>, port: &DataPort<Front>) {
+    let starter = options.starter;
+    let control = Arc::clone(control);
+    let started = smol::unblock(move || {
+        let mut control = lock(&control);
+        for fault in control.boot() {
+            log::error!("{fault}");
+        }
+        starter && control.is_empty() && start_the_starter(&mut control)
+    })
+    .await;
+    if started && let Some(addr) = port.addr() {
+        say(&format!("try it: curl -d '{{\"temperature\": 51}}' http://127.0.0.1:{}/api/data", addr.port()));
+    }
+}
+
+const STARTER_STREAM: &str = r#"CREATE STREAM demo () WITH (DATASOURCE="/api/data", FORMAT="json", TYPE="httppush", TEMP="true")"#;
+const STARTER_RULE: &str =
+    r#"{"id":"hot","sql":"SELECT * FROM demo WHERE temperature > 50","actions":[{"log":{}}],"temp":true,"triggered":true}"#;
+
+fn start_the_starter(control: &mut Control<ShellHost>) -> bool {
+    let stream = control.run_ddl(STARTER_STREAM).map(|_| ()).map_err(|fault| fault.to_string());
+    let rule = stream.and_then(|()| control.create_rule("hot", STARTER_RULE).map(|_| ()).map_err(|fault| fault.to_string()));
+    if let Err(error) = &rule {
+        log::error!("starter: {error}");
+    }
+    rule.is_ok()
+}
+
+/// What the worker asks of the data thread.
+async fn answer_asks(
+    asks: smol::channel::Receiver<Ask>,
+    port: DataPort<Front>,
+    clock: Clock,
+    executor: Rc<LocalExecutor<'static>>,
+    writer: Rc<Writer>,
+) {
+    while let Ok(ask) = asks.recv().await {
+        match ask {
+            Ask::Engine(f) => {
+                let new = port.with_gate(|front| {
+                    f(&mut front.engine, clock.now());
+                    front.work.ring();
+                    front.new_sinks()
+                });
+                for (id, bell) in new {
+                    let (outlet, writer) = (Outlet { port: port.clone(), id, bell, clock }, Rc::clone(&writer));
+                    executor.spawn(async move { sinks::run(outlet, &writer).await }).detach();
+                }
+            }
+            Ask::Listen(at, tls, back) => {
+                let result = match port.addr() {
+                    Some(_) => Ok(()),
+                    None => match port.listen(at.addr, tls) {
+                        Ok(addr) => {
+                            log::info!("listen data {addr}");
+                            Ok(())
+                        }
+                        Err(error) => Err(listen_error(&at.addr.to_string(), &error)),
+                    },
+                };
+                let _ = back.send(result); // the worker waits for it
+            }
+            Ask::Unlisten => {
+                if port.addr().is_some() {
+                    port.close(CLOSE_GRACE);
+                    log::info!("data port closed: no running rule needs it");
+                }
+            }
+        }
+    }
+}
+
+/// Gives each rule its slices; between two of them readings are taken.
+async fn take_turns(port: DataPort<Front>, bell: Rc<Bell>, clock: Clock) {
+    loop {
+        let progress = port.with_gate(|front| {
+            let progress = front.engine.step(clock.now());
+            front.wake_sinks();
+            progress
+        });
+        match progress {
+            Progress::More => future::yield_now().await,
+            Progress::Idle(None) => bell.heard().await,
+            Progress::Idle(Some(at)) => {
+                let mut due = clock.deadline(at);
+                bell.heard().or(due.wait()).await;
+            }
+        }
+    }
+}
+
+/// Tells the service manager that the data thread turns.
+async fn pat_the_dog() {
+    let Some(every) = notify::watchdog_interval() else { return };
+    loop {
+        notify::watchdog();
+        Deadline::after(every).wait().await;
+    }
+}
+
+/// Ends: no new connections, requests in flight, rings and outboxes.
+async fn wind_down(port: &DataPort<Front>, clock: Clock, grace: Duration) {
+    let end = clock.mono().after(grace);
+    port.close(CLOSE_GRACE);
+    port.idle().or(async { clock.deadline(end).wait().await }).await;
+    loop {
+        let left = port.with_gate(|front| {
+            front.work.ring();
+            front.engine.undelivered().any(|(_, queued, waiting)| queued + waiting > 0)
+        });
+        if !left || clock.mono() >= end {
+            break;
+        }
+        Deadline::after(Duration::from_millis(20)).wait().await;
+    }
+    port.with_gate(|front| {
+        for (rule, queued, waiting) in front.engine.undelivered() {
+            if queued + waiting > 0 {
+                log::warn!("rule {rule}: {queued} readings in its queue and {waiting} payloads of its sinks were accepted and not delivered");
+            }
+        }
+    });
+    log::info!("stopped");
+}

@@ -1,0 +1,159 @@
+//! The catalog's host: calls into the data thread, files below the state directory, the data port.
+//!
+//! A worker thread runs management commands one at a time; [`Link`] carries a closure to the data thread, which runs it between two
+//! readings, and brings the result back.
+
+use std::path::Path;
+use std::sync::mpsc;
+
+use smol::channel::{Receiver, Sender};
+
+use super::net::Clock;
+use super::store::Store;
+use super::sinks::Certificates;
+use super::tls::ServerTls;
+use super::vitals::Vitals;
+use super::zone;
+use crate::catalog::host::System;
+use crate::catalog::{DataListener, Host, Kind, Stored};
+use crate::config::Config;
+use crate::engine::Engine;
+use crate::sink::TlsLoader;
+use crate::time::{Now, Zone};
+
+/// What the worker asks of the data thread.
+pub enum Ask {
+    /// Run this over the engine.
+    Engine(Box<dyn FnOnce(&mut Engine, Now) + Send>),
+    /// Open the data port.
+    Listen(DataListener, Option<ServerTls>, mpsc::SyncSender<Result<(), String>>),
+    /// Close it.
+    Unlisten,
+}
+
+impl core::fmt::Debug for Ask {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Self::Engine(_) => "Engine",
+            Self::Listen(..) => "Listen",
+            Self::Unlisten => "Unlisten",
+        })
+    }
+}
+
+/// The way to the data thread.
+#[derive(Debug, Clone)]
+pub struct Link {
+    asks: Sender<Ask>,
+}
+
+impl Link {
+    /// A link and the end that the data thread reads.
+    #[must_use]
+    pub fn new() -> (Self, Receiver<Ask>) {
+        let (asks, end) = smol::channel::unbounded();
+        (Self { asks }, end)
+    }
+
+    fn send(&self, ask: Ask) {
+        // The data thread ends last; a command that comes too late has nobody to answer to.
+        let _ = self.asks.try_send(ask);
+    }
+}
+
+/// See the module text.
+#[derive(Debug)]
+pub struct ShellHost {
+    link: Link,
+    store: Store,
+    clock: Clock,
+    vitals: Vitals,
+}
+
+impl ShellHost {
+    /// A host over a link and a state directory.
+    #[must_use]
+    pub fn new(link: Link, store: Store, clock: Clock) -> Self {
+        Self { link, store, clock, vitals: Vitals::default() }
+    }
+}
+
+impl Host for ShellHost {
+    type Engine = Engine;
+
+    fn engine<T: Send + 'static>(&mut self, f: impl FnOnce(&mut Engine, Now) -> T + Send + 'static) -> T {
+        let (back, answer) = mpsc::sync_channel(1);
+        self.link.send(Ask::Engine(Box::new(move |engine, now| {
+            let _ = back.send(f(engine, now)); // the worker waits for it
+        })));
+        match answer.recv() {
+            Ok(value) => value,
+            // The data thread is gone: the process is ending, and this thread with it.
+            Err(_) => loop {
+                std::thread::park();
+            },
+        }
+    }
+
+    fn listen(&mut self, at: &DataListener) -> Result<(), String> {
+        let tls = match &at.tls {
+            None => None,
+            Some((cert, key)) => Some(ServerTls::load(Path::new(cert), Path::new(key)).map_err(|e| e.to_string())?),
+        };
+        let (back, answer) = mpsc::sync_channel(1);
+        self.link.send(Ask::Listen(at.clone(), tls, back));
+        answer.recv().unwrap_or_else(|_| Err("pushgate is ending".into()))
+    }
+
+    fn unlisten(&mut self) {
+        self.link.send(Ask::Unlisten);
+    }
+
+    fn save(&mut self, kind: Kind, name: &str, text: &str) -> Result<(), String> {
+        self.store.save(kind, name, text)
+    }
+
+    fn remove(&mut self, kind: Kind, name: &str) -> Result<(), String> {
+        self.store.remove(kind, name)
+    }
+
+    fn load(&mut self) -> Vec<Stored> {
+        self.store.load()
+    }
+
+    fn read_upload(&mut self, name: &str) -> Result<String, String> {
+        self.store.read_upload(name)
+    }
+
+    fn save_upload(&mut self, name: &str, content: &[u8]) -> Result<String, String> {
+        self.store.save_upload(name, content)
+    }
+
+    fn uploads(&mut self) -> Vec<String> {
+        self.store.uploads()
+    }
+
+    fn remove_upload(&mut self, name: &str) -> Result<(), String> {
+        self.store.remove_upload(name)
+    }
+
+    fn now(&self) -> Now {
+        self.clock.now()
+    }
+
+    fn tls(&self) -> &dyn TlsLoader {
+        &Certificates
+    }
+
+    fn zone(&self, name: &str) -> Option<Zone> {
+        zone::load(name)
+    }
+
+    fn system(&mut self) -> System {
+        self.vitals.read()
+    }
+
+    fn configured(&mut self, config: &Config) {
+        log::set_max_level(config.basic.level());
+    }
+}

@@ -1,0 +1,81 @@
+//! `pushgate check`: configuration and stored definitions, judged by the very planner that would run them, without starting.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use super::client::Terminal;
+use super::host::{Link, ShellHost};
+use super::net::Clock;
+use super::store::Store;
+use super::{settings, zone};
+use crate::catalog::Control;
+use crate::check::{self, Checked};
+use crate::cli::{Outside as _, Place};
+use crate::config::{Config, paths};
+
+/// Runs the command; its report goes to standard output.
+#[must_use]
+pub fn run(place: &Place, show: bool, ruleset: Option<&Path>) -> ExitCode {
+    let mut out = Terminal;
+    let settings = match settings::read(place.config.as_deref()) {
+        Ok(settings) => settings,
+        Err(faults) => {
+            let report = check::refused(&faults);
+            out.complain(&report.text);
+            return ExitCode::from(report.code);
+        }
+    };
+    if let Some(file) = ruleset {
+        out.complain(&format!("check --ruleset {}: not supported yet\n", file.display()));
+        return ExitCode::from(EX_UNAVAILABLE);
+    }
+    let stored = match stored(place, &settings.config) {
+        Ok(stored) => stored,
+        Err(error) => {
+            out.complain(&format!("error: {error}\n"));
+            return ExitCode::from(EX_NOINPUT);
+        }
+    };
+    let file = settings.file.as_ref().map(|f| f.display().to_string());
+    let report = check::report(file.as_deref(), &settings.config, &stored, show);
+    out.print(&report.text);
+    ExitCode::from(report.code)
+}
+
+/// sysexits(3): a service is not available.
+const EX_UNAVAILABLE: u8 = 69;
+/// sysexits(3): an input cannot be read.
+const EX_NOINPUT: u8 = 66;
+
+/// What became of each definition in the state directory; a directory that is not there holds none, and is not made.
+fn stored(place: &Place, config: &Config) -> Result<Vec<Checked>, String> {
+    let Some(state) = paths::state_dir(place.state.as_deref(), |name| std::env::var(name).ok()) else { return Ok(Vec::new()) };
+    if !state.exists() {
+        return Ok(Vec::new());
+    }
+    let store = Store::open(&state)?;
+    let (link, _asks) = Link::new();
+    let zone = zone::load(&config.basic.timezone).ok_or_else(|| format!("basic.timezone: no time zone {}", config.basic.timezone))?;
+    let mut control = Control::new(ShellHost::new(link, store, Clock::start()), config.clone(), zone);
+    let mut checked: Vec<Checked> =
+        control.load().into_iter().map(|fault| Checked { what: "definition".into(), fault: Some(fault) }).collect();
+    checked.extend(control.verdicts().into_iter().map(|(what, fault)| Checked { what, fault }));
+    Ok(checked)
+}
+
+/// Where the configured server answers: the URL that client verbs use when none is given.
+#[must_use]
+pub fn configured_url(config: Option<&Path>) -> String {
+    match settings::read(config) {
+        Ok(settings) => {
+            let scheme = if settings.config.basic.rest_tls.is_some() { "https" } else { "http" };
+            let mut addr = settings.config.rest_listen();
+            if addr.ip().is_unspecified() {
+                addr.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
+            }
+            format!("{scheme}://{addr}")
+        }
+        // A broken configuration must not keep the operator from asking a server that runs on the default address.
+        Err(_) => "http://127.0.0.1:9081".into(),
+    }
+}
