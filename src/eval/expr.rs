@@ -86,7 +86,10 @@ impl<'c, 'a> Evaluator<'c, 'a> {
     }
 
     /// `*` as a value.
-    fn whole_row(&self, rows: &'a [Slot], except: &'a [String], replace: &'a [(String, Expr)]) -> Eval<'a> {
+    ///
+    /// # Errors
+    /// As [`Evaluator::eval`].
+    pub(crate) fn whole_row(&self, rows: &'a [Slot], except: &'a [String], replace: &'a [(String, Expr)]) -> Eval<'a> {
         let scratch = self.ctx.scratch;
         if let ([row], [], []) = (rows, except, replace) {
             return Ok(self.row.get(*row).unwrap_or(Value::Packed(EMPTY_OBJECT)));

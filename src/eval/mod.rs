@@ -2,9 +2,11 @@
 //!
 //! Allocates nothing: results borrow from the reading, the plan or the row's scratch. No clock is read: time is in [`Ctx`].
 
+pub mod aggregate;
 pub mod expr;
 pub mod func;
 pub mod row;
+pub mod state;
 
 use core::cell::{Cell, RefCell};
 

@@ -206,6 +206,31 @@ fn entry_at(bytes: &[u8], at: usize) -> Option<(&str, Value<'_>)> {
     Some((key, value))
 }
 
+/// Bytes that [`Encoder::value`] takes for a value.
+#[must_use]
+pub const fn len(value: Value<'_>) -> usize {
+    match value {
+        Value::Null | Value::Bool(_) => 1,
+        Value::Int(_) | Value::Float(_) => 9,
+        Value::Time(_) => 17,
+        Value::Str(text) => 5 + text.len(),
+        Value::Bytes(bytes) => 5 + bytes.len(),
+        Value::Json(_, raw) => 6 + raw.len(),
+        Value::Packed(p) => p.0.len(),
+    }
+}
+
+/// Corrects the header of a packed list behind which one more element was written.
+pub fn grown(list: &mut [u8]) {
+    let (bytes, count) = (list.len().saturating_sub(HEADER), u32_at(list, 5) + 1);
+    #[expect(clippy::cast_possible_truncation, reason = "lengths of packed values are below 4 GiB")]
+    let bytes = bytes as u32;
+    if let Some(header) = list.get_mut(1..HEADER) {
+        header[..4].copy_from_slice(&bytes.to_le_bytes());
+        header[4..].copy_from_slice(&count.to_le_bytes());
+    }
+}
+
 /// Encodes values into a borrowed buffer; [`PackWriter`] is the same over a scratch.
 ///
 /// Lists and objects are opened, filled and ended; an object takes a key before each value. Nesting is bounded by
@@ -215,6 +240,14 @@ pub struct Encoder<'b> {
     buf: &'b mut [u8],
     len: usize,
     /// Offset of the innermost open list or object; each header's count field holds the one around it while it is open.
+    open: Option<usize>,
+    depth: usize,
+}
+
+/// A place in what an [`Encoder`] writes.
+#[derive(Debug, Clone, Copy)]
+pub struct Mark {
+    len: usize,
     open: Option<usize>,
     depth: usize,
 }
@@ -236,6 +269,19 @@ impl<'b> Encoder<'b> {
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.len == 0
+    }
+
+    /// Where the encoder stands, to come back to by [`Encoder::rewind`].
+    #[must_use]
+    pub const fn mark(&self) -> Mark {
+        Mark { len: self.len, open: self.open, depth: self.depth }
+    }
+
+    /// Forgets what was written since `mark`, while what was open then still is.
+    pub const fn rewind(&mut self, mark: Mark) {
+        self.len = mark.len;
+        self.open = mark.open;
+        self.depth = mark.depth;
     }
 
     /// What was written.

@@ -7,6 +7,7 @@
 use core::cell::Cell;
 use core::fmt::Write as _;
 
+use super::Value;
 use super::packed::PackWriter;
 use crate::json::write::Out;
 
@@ -86,6 +87,24 @@ impl<'a> Scratch<'a> {
     pub fn copy_str(&self, text: &str) -> Result<&'a str, Fault<'a>> {
         let bytes = self.copy(text.as_bytes())?;
         Ok(core::str::from_utf8(bytes).unwrap_or(""))
+    }
+
+    /// Copies whatever a value borrows.
+    ///
+    /// # Errors
+    /// [`Fault::FULL`].
+    pub fn keep(&self, value: Value<'_>) -> Result<Value<'a>, Fault<'a>> {
+        Ok(match value {
+            Value::Null => Value::Null,
+            Value::Bool(b) => Value::Bool(b),
+            Value::Int(i) => Value::Int(i),
+            Value::Float(x) => Value::Float(x),
+            Value::Time(t) => Value::Time(t),
+            Value::Str(text) => Value::Str(self.copy_str(text)?),
+            Value::Bytes(bytes) => Value::Bytes(self.copy(bytes)?),
+            Value::Json(numbers, raw) => Value::Json(numbers, self.copy_str(raw)?),
+            Value::Packed(p) => super::Packed::from_bytes(self.copy(p.as_bytes())?).map_or(Value::Null, Value::Packed),
+        })
     }
 
     /// Lends at most `max` bytes to `write`, which says how many it used; gives that much back as text.

@@ -13,8 +13,11 @@ mod math;
 mod string;
 #[cfg(test)]
 mod testing;
+mod window;
 
 use std::sync::Mutex;
+
+pub(crate) use arg::go_int;
 
 use super::{Call, Ctx, ScalarFn};
 use crate::json::write::Out;
@@ -33,14 +36,14 @@ fn table(family: Family) -> Table {
         Family::String => string::TABLE,
         Family::Convert => convert::TABLE,
         Family::Hash => hash::TABLE,
+        Family::Aggregate => window::HITS,
+        Family::Window => window::TABLE,
         Family::JsonPath
         | Family::DateTime
         | Family::Array
         | Family::Object
-        | Family::Aggregate
         | Family::Analytic
         | Family::SetReturning
-        | Family::Window
         | Family::Other => &[],
     }
 }
