@@ -83,11 +83,13 @@ impl SqlError {
 
 impl fmt::Display for SqlError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)?;
         match (&self.marked, self.place) {
-            (Some(marked), _) => write!(f, "\n{marked}"),
-            (None, Some(place)) => write!(f, " at {place}"),
-            (None, None) => Ok(()),
+            (Some(marked), _) => write!(f, "{}\n{marked}", self.message),
+            (None, Some(place)) => match self.message.strip_suffix('.') {
+                Some(message) => write!(f, "{message} at {place}."),
+                None => write!(f, "{} at {place}", self.message),
+            },
+            (None, None) => f.write_str(&self.message),
         }
     }
 }
@@ -132,6 +134,7 @@ mod tests {
         let text = "SELECT";
         assert_eq!(SqlError::new("no").to_string(), "no");
         assert_eq!(SqlError::at(text, 3, "no").to_string(), "no at line 1, column 4");
+        assert_eq!(SqlError::at(text, 3, "no.").to_string(), "no at line 1, column 4.");
         assert_eq!(SqlError::marked(text, 3, "no").to_string(), "no\nSELECT\n   ^");
     }
 }
