@@ -11,6 +11,8 @@
 //! | binary | the octets of `self` | refused |
 
 mod delimited;
+pub mod dynamic;
+pub mod template;
 mod urlencoded;
 
 use crate::decode;

@@ -241,7 +241,7 @@ pub fn json<'a>(out: &mut Out<'_>, value: Value<'a>, scratch: &Scratch<'a>) -> R
             }
             out.byte(b'"')?;
         }
-        Value::Json(numbers, raw) if raw.starts_with('[') => {
+        Value::Json(numbers, raw) if raw.starts_with('[') && !raw.contains('\\') => {
             out.byte(b'[')?;
             for (i, element) in scan::elements(raw).enumerate() {
                 if i > 0 {
@@ -252,7 +252,10 @@ pub fn json<'a>(out: &mut Out<'_>, value: Value<'a>, scratch: &Scratch<'a>) -> R
             out.byte(b']')?;
         }
         Value::Json(..) => {
-            if let Some(object) = value.object(scratch)? {
+            // Packed first where strings hold escapes: `out` may lie in the text half of the scratch.
+            if let Some(list) = value.list(scratch)? {
+                json(out, Value::Packed(list), scratch)?;
+            } else if let Some(object) = value.object(scratch)? {
                 json_object(out, object, scratch)?;
             }
         }
