@@ -58,7 +58,11 @@ pub(super) fn serve<H: Host>(control: &mut Control<H>, op: Op, call: &Call<'_>) 
             other => Err(Fault::plain(format!("unsupported schema type {other}"))),
         },
         Op::GetSchema => Err(Fault::plain(format!("schema {first}.{second} not found"))),
-        _ => Err(not_supported(call)),
+        _ => {
+            // A bad name is told first, as in eKuiper.
+            call.params.iter().try_for_each(|name| check_id(name)).map_err(Fault::plain)?;
+            Err(not_supported(call))
+        }
     }
 }
 

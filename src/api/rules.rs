@@ -125,7 +125,7 @@ fn reset_state<H: Host>(control: &Control<H>, call: &Call<'_>) -> Result<Respons
         return Err(Fault::plain(format!("unknown stateType:{kind}")));
     }
     let id = call.param(0);
-    let Some(rule) = control.rule(id) else { return Err(Fault::missing(format!("Rule {id} is not found in registry"))) };
+    let Some(rule) = control.rule(id) else { return Err(Fault::plain(format!("Rule {id} is not found in registry"))) };
     if !rule.state.is_live() {
         return Err(Fault::plain(format!("rule {id} should be running when modify state")));
     }

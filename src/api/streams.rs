@@ -35,9 +35,9 @@ pub(super) fn serve<H: Host>(control: &mut Control<H>, op: Op, call: &Call<'_>) 
             done.map(Response::text).map_err(|e| e.under(&format!("{} command error", title(table))))
         }
         Op::SourceSchema { table } => {
-            let create =
-                control.describe_source(call.param(0), table).map_err(|e| e.under(&format!("get schema of {} error", noun(table))))?;
-            Ok(Response::json(create.schema_json()))
+            let schema =
+                control.source_schema(call.param(0), table).map_err(|e| e.under(&format!("get schema of {} error", noun(table))))?;
+            Ok(Response::json(schema))
         }
         _ => Err(Fault::new(Fault::GENERAL, "not a stream operation")),
     }

@@ -16,7 +16,13 @@ pub(super) fn serve<H: Host>(control: &mut Control<H>, op: Op, call: &Call<'_>) 
         Op::PatchConfigs => {
             let under = |e: String| Fault::plain(format!("Invalid JSON: {e}"));
             let object = body::object(&call.request.body).map_err(under)?;
-            control.config.patch(&sectioned(object.0)).map_err(|e| Fault::plain(e.to_string()))?;
+            let mut next = control.config.clone();
+            next.patch(&sectioned(object.0)).map_err(|e| Fault::plain(e.to_string()))?;
+            let name = &next.basic.timezone;
+            if *name != control.config.basic.timezone {
+                control.zone = control.host.zone(name).ok_or_else(|| Fault::plain(format!("Invalid TZ: unknown time zone {name}")))?;
+            }
+            control.config = next;
             control.host.configured(&control.config);
             Ok(Response::empty(204))
         }

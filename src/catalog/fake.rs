@@ -65,8 +65,8 @@ impl Machine for FakeEngine {
         }
         let edges = BTreeMap::from([(names.first().cloned().unwrap_or_default(), vec!["op_2_decoder".to_owned()])]);
         let unit = Unit { id: def.id.clone(), sql: def.sql.clone(), needs_port };
-        let columns = vec![("b".to_owned(), None), ("a".to_owned(), Some(crate::sql::types::Type::Bigint))];
-        Ok(Compiled { unit, topo: Topo { sources: names, edges }, columns, needs_data_port: needs_port })
+        let reads = def.sources().map(|name| (name.to_owned(), Some(vec!["a".to_owned()]))).collect();
+        Ok(Compiled { unit, topo: Topo { sources: names, edges }, reads, needs_data_port: needs_port })
     }
 
     fn explain(def: &RuleDef, sources: &Sources, around: &Surroundings<'_>) -> Result<String, Fault> {

@@ -12,7 +12,6 @@ use crate::rule::RuleDef;
 use crate::rule::compile::Surroundings;
 pub use crate::rule::status::Metric;
 use crate::sink::TlsLoader;
-use crate::sql::types::Type;
 use crate::time::{Now, Zone};
 
 /// The outside world of [`Control`](super::Control).
@@ -250,8 +249,8 @@ pub struct Compiled<U> {
     pub unit: U,
     /// Its operators.
     pub topo: Topo,
-    /// Columns of its result: names in order, types where they are known.
-    pub columns: Vec<(String, Option<Type>)>,
+    /// Columns that it reads of each stream and table; `None`: all of them.
+    pub reads: Vec<(String, Option<Vec<String>>)>,
     /// Whether it needs the data port.
     pub needs_data_port: bool,
 }

@@ -11,6 +11,7 @@ use crate::rule::run::RuleUnit;
 use crate::rule::status::{self, Metric};
 use crate::source::Feed;
 use crate::sql::ddl::Create;
+use crate::sql::plan::{Plan, SlotKind};
 use crate::time::Now;
 
 impl Definitions for Sources {
@@ -25,15 +26,39 @@ impl From<PlanFault> for Fault {
     }
 }
 
+/// Columns of each source that a plan names; `None` where `*` takes all of them.
+fn reads(plan: &Plan) -> Vec<(String, Option<Vec<String>>)> {
+    let mut reads: Vec<(String, Option<Vec<String>>)> = plan.sources.iter().map(|s| (s.name.clone(), Some(Vec::new()))).collect();
+    for slot in &plan.slots {
+        match slot {
+            SlotKind::Column { source, name, .. } => {
+                if let Some((_, Some(columns))) = reads.get_mut(usize::from(*source)) {
+                    columns.push(name.clone());
+                }
+            }
+            SlotKind::Row { source } => {
+                if let Some((_, columns)) = reads.get_mut(usize::from(*source)) {
+                    *columns = None;
+                }
+            }
+            _ => {}
+        }
+    }
+    reads
+}
+
 impl Machine for Engine {
     type Unit = RuleUnit;
 
     fn compile(def: &RuleDef, sources: &Sources, around: &Surroundings<'_>) -> Result<Compiled<RuleUnit>, Fault> {
+        if let Some(name) = def.sources().find(|name| sources.get(name).is_some_and(|source| source.create.is_lookup())) {
+            return Err(Fault::new(Fault::EXECUTOR, format!("lookup table {name} cannot be used yet: only scan tables can be joined")));
+        }
         let unit = compile::compile(def, sources, around)?;
         let (names, edges) = status::topo(&unit);
         Ok(Compiled {
             topo: Topo { sources: names, edges },
-            columns: compile::columns(&unit.plan),
+            reads: reads(&unit.plan),
             needs_data_port: unit.sources.iter().any(|spec| matches!(spec.feed, Feed::Push(_))),
             unit,
         })

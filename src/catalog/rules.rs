@@ -10,7 +10,7 @@ use super::text::{go_json, go_quote, json_string};
 use super::{Control, record};
 use crate::rule::RuleDef;
 use crate::rule::def::{self, can_replace};
-use crate::sql::types::Type;
+use crate::sql::ast::Field;
 
 /// One rule and its last run.
 #[derive(Debug)]
@@ -29,10 +29,8 @@ pub struct Rule {
     pub stopped_ms: i64,
     /// Operators of the last run.
     pub topo: Option<Topo>,
-    /// Columns of its result, since it was started first.
-    pub columns: Vec<(String, Option<Type>)>,
-    /// Streams and tables that the last run reads.
-    pub reads: Vec<String>,
+    /// Streams and tables that the last run reads, with the columns named; `None`: all.
+    pub reads: Vec<(String, Option<Vec<String>>)>,
     /// Whether tracing was asked for. Nothing is traced; lists show the wish.
     pub trace: bool,
     /// Set when it could not be started at boot or at an import: the patrol tries again.
@@ -85,7 +83,6 @@ impl Rule {
             started_ms: 0,
             stopped_ms: 0,
             topo: None,
-            columns: Vec::new(),
             reads: Vec::new(),
             trace: false,
             retry: false,
@@ -455,16 +452,12 @@ impl<H: Host> Control<H> {
     /// [`Fault::NOT_FOUND`]; [`Fault::GENERAL`] before the first start.
     pub fn rule_schema(&self, id: &str) -> Result<String, Fault> {
         let rule = self.started(id)?;
-        let mut columns = rule.columns.clone();
-        columns.sort_by(|a, b| a.0.cmp(&b.0));
-        let items: Vec<String> = columns
-            .iter()
-            .map(|(name, typ)| {
-                let typ = typ.as_ref().map(|t| format!("\"type\":{},", json_string(&t.to_string()))).unwrap_or_default();
-                let place = rule.columns.iter().position(|c| c.0 == *name).unwrap_or(0);
-                format!("{}:{{{typ}\"hasIndex\":true,\"index\":{place}}}", json_string(name))
-            })
-            .collect();
+        let fields = rule.def.select.iter().flat_map(|select| &select.fields);
+        let named: Vec<&str> = fields.filter(|f| !f.invisible).map(Field::output).filter(|name| *name != "*").collect();
+        let mut sorted: Vec<(usize, &str)> = named.iter().copied().enumerate().collect();
+        sorted.sort_by_key(|(_, name)| *name);
+        let items: Vec<String> =
+            sorted.iter().map(|(place, name)| format!("{}:{{\"hasIndex\":true,\"index\":{place}}}", json_string(name))).collect();
         Ok(format!("{{{}}}", items.join(",")))
     }
 
@@ -543,7 +536,7 @@ impl<H: Host> Control<H> {
 
     /// Starts a run, in place of an older one of the same rule.
     pub(super) fn run(&mut self, id: &str, compiled: Compiled<Unit<H>>) -> Result<(), Fault> {
-        let Compiled { unit, topo, columns, needs_data_port } = compiled;
+        let Compiled { unit, topo, reads, needs_data_port } = compiled;
         if needs_data_port {
             self.open_data_port()?;
         }
@@ -552,7 +545,6 @@ impl<H: Host> Control<H> {
         // A failed start may have opened the port, a new run may need it no more.
         self.close_unneeded_data_port();
         let now = started?;
-        let reads = topo_sources(&topo);
         if let Some(rule) = self.rules.get_mut(id) {
             rule.state = State::Running;
             rule.message.clear();
@@ -561,7 +553,6 @@ impl<H: Host> Control<H> {
                 rule.stopped_ms = now;
             }
             rule.topo = Some(topo);
-            rule.columns = columns;
             rule.reads = reads;
             rule.retry = false;
             rule.metrics.clear();
@@ -650,11 +641,6 @@ fn with_member(text: &str, name: &str, value: Value) -> String {
     let Ok(Value::Object(mut map)) = def::json(text) else { return text.to_owned() };
     map.insert(name.to_owned(), value);
     go_json(&Value::Object(map))
-}
-
-/// Names of the streams and tables behind the sources of a topology (`source_demo`).
-fn topo_sources(topo: &Topo) -> Vec<String> {
-    topo.sources.iter().map(|name| name.strip_prefix("source_").unwrap_or(name).to_owned()).collect()
 }
 
 /// The exception that happened last, with the count of its operator.

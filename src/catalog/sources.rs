@@ -114,6 +114,31 @@ impl<H: Host> Control<H> {
         })
     }
 
+    /// The JSON schema of a stream or table: its declared columns, else, for a shared stream, those that running rules name.
+    ///
+    /// # Errors
+    /// [`Fault::NOT_FOUND`] in the words of DESCRIBE.
+    pub fn source_schema(&self, name: &str, table: bool) -> Result<String, Fault> {
+        let create = self.describe_source(name, table)?;
+        if !create.columns.is_empty() || !create.options.shared {
+            return Ok(create.schema_json());
+        }
+        let mut named = std::collections::BTreeSet::new();
+        let mut used = false;
+        for rule in self.rules.values() {
+            for (_, columns) in rule.reads.iter().filter(|(source, _)| source == name) {
+                used = true;
+                match columns {
+                    _ if !rule.state.is_live() => {}
+                    Some(columns) => named.extend(columns.iter()),
+                    None => return Ok("null".to_owned()),
+                }
+            }
+        }
+        let items: Vec<String> = named.iter().map(|column| format!("{}:null", super::text::json_string(column))).collect();
+        Ok(if used { format!("{{{}}}", items.join(",")) } else { "null".to_owned() })
+    }
+
     /// Runs one DDL statement of any kind and gives what it prints.
     ///
     /// # Errors
@@ -156,7 +181,7 @@ impl<H: Host> Control<H> {
 
     /// What only this build can say about a definition.
     fn check_source(&self, create: &Create) -> Result<(), String> {
-        if create.is_lookup() {
+        if create.is_lookup() && create.options.kind_of_source != "memory" {
             let kind = if create.options.kind_of_source.is_empty() { "mqtt" } else { &create.options.kind_of_source };
             return Err(format!("lookup source type {kind} not found"));
         }
@@ -217,7 +242,7 @@ impl<H: Host> Control<H> {
     /// # Errors
     /// [`Fault::UNDEFINED`] while a rule runs on it and `force` is false, [`Fault::NOT_FOUND`] when it does not exist.
     pub fn drop_source(&mut self, name: &str, table: bool, force: bool) -> Result<String, Fault> {
-        if !force && self.rules.values().any(|rule| rule.state.is_live() && rule.reads.iter().any(|source| source == name)) {
+        if !force && self.rules.values().any(|rule| rule.state.is_live() && rule.reads.iter().any(|(source, _)| source == name)) {
             return Err(Fault::plain(format!("stream {name} has been referenced by other rules")));
         }
         if self.sources.of(name, table).is_none() {
