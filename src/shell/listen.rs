@@ -526,10 +526,11 @@ fn poll_slot<G: Gate>(inner: &Inner<G>, cx: &mut Context<'_>) -> Poll<()> {
 
 /// The one task that looks at deadlines. It sleeps until the nearest one, or for good while there is none.
 async fn sweep<G: Gate>(inner: Rc<Inner<G>>) {
+    let mut deadline = Deadline::never();
     loop {
         let now = inner.clock.mono();
         let next = inner.state.borrow_mut().sweep(now);
-        let mut deadline = inner.clock.deadline(next.max(now.after(SWEEP_MIN)));
+        inner.clock.rearm(&mut deadline, next.max(now.after(SWEEP_MIN)));
         poll_fn(|cx| {
             let state = &mut *inner.state.borrow_mut();
             set_waker(&mut state.sweeper, cx);

@@ -252,3 +252,101 @@ async fn read(socket: &mut Socket, conn: &mut Conn<()>, buf: &mut [u8], until: I
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io::{Read as _, Write as _},
+        net::{SocketAddr, TcpStream},
+        sync::mpsc,
+        thread,
+        time::Duration,
+    };
+
+    use super::*;
+    use crate::wire::head::Method;
+
+    /// Says what it was asked; `/wait` takes its time; DELETE is refused from the head.
+    struct Echo;
+
+    impl Manage for Echo {
+        fn refuse(&self, head: &Head<'_>, _: &Peer) -> Option<Reply> {
+            (head.method() == Method::Delete).then(|| Reply::error(403, "not allowed"))
+        }
+
+        async fn answer(&self, request: Request) -> Reply {
+            if request.path == "/wait" {
+                Deadline::after(Duration::from_millis(50)).wait().await;
+            }
+            let host = request.field("host").unwrap_or_default();
+            let text = format!("{} {} {:?} {host} {}", request.method, request.path, request.query, request.body.len());
+            Reply::owned(201, "text/plain", text).with("Location", "/there")
+        }
+    }
+
+    /// A management port on a thread that lives as long as the test program.
+    fn start(limits: &Limits) -> SocketAddr {
+        let (tell, addr) = mpsc::channel();
+        let limits = limits.clone();
+        thread::spawn(move || {
+            let listener = Listener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap_or_else(|error| panic!("{error}"));
+            assert!(tell.send(listener.addr()).is_ok());
+            let executor = Rc::new(LocalExecutor::new());
+            let settings = settings(&limits, Deadlines { linger: Duration::from_millis(200), ..Deadlines::default() });
+            let served = serve(listener, None, Rc::new(Echo), settings, limits.manage_conn_count, Clock::start(), Rc::clone(&executor));
+            async_io::block_on(executor.run(served));
+        });
+        addr.recv().ok().and_then(Result::ok).unwrap_or_else(|| panic!("no address"))
+    }
+
+    /// Sends `bytes` and reads until the port closes, or `answers` have come; without the dates.
+    fn talk(addr: SocketAddr, bytes: &[u8]) -> String {
+        let mut stream = TcpStream::connect(addr).unwrap_or_else(|error| panic!("{error}"));
+        assert!(stream.set_read_timeout(Some(Duration::from_secs(10))).is_ok());
+        assert!(stream.write_all(bytes).is_ok());
+        assert!(stream.shutdown(std::net::Shutdown::Write).is_ok());
+        let mut text = String::new();
+        assert!(stream.read_to_string(&mut text).is_ok(), "{text}");
+        let lines = text.split_inclusive("\r\n").filter(|line| !line.starts_with("Date: "));
+        lines.collect()
+    }
+
+    #[test]
+    fn requests_in_a_row_and_refusals() {
+        let addr = start(&Limits::default());
+        let get = "GET /wait?x HTTP/1.1\r\nHost: h\r\n\r\n";
+        let one =
+            "HTTP/1.1 201 Created\r\nContent-Type: text/plain\r\nContent-Length: 26\r\nLocation: /there\r\n\r\nGET /wait Some(\"x\") h 0";
+        let sent =
+            talk(addr, [get, "POST //a/../b HTTP/1.1\r\nHost: h\r\n\r\n", "DELETE / HTTP/1.1\r\nHost: h\r\n\r\n", get].concat().as_bytes());
+        let one = one.replace("26", &"GET /wait Some(\"x\") h 0".len().to_string());
+        assert_eq!(sent.matches(&one).count(), 2, "{sent}");
+        assert!(sent.contains("POST //a/../b None h 0"), "{sent}");
+        assert!(sent.contains("HTTP/1.1 403 Forbidden\r\n"), "{sent}");
+
+        let post = |n: usize| [format!("POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: {n}\r\n\r\n").into_bytes(), vec![b'x'; n]].concat();
+        let most = Limits::default().manage_body_bytes;
+        let sent = talk(addr, &[post(most), post(3)].concat());
+        assert!(sent.contains(&format!("POST /a None h {most}")) && sent.contains("POST /a None h 3"), "{sent}");
+        let sent = talk(addr, &post(most + 1));
+        assert!(sent.contains("413 ") && sent.contains("limits.manageBodyBytes (1048576 bytes)"), "{sent}");
+        assert!(talk(addr, b"GET / HTTP/1.1\r\n\r\n").contains("Host is missing"));
+    }
+
+    #[test]
+    fn one_connection_too_many() {
+        let addr = start(&Limits { manage_conn_count: 1, ..Limits::default() });
+        let mut holder = TcpStream::connect(addr).unwrap_or_else(|error| panic!("{error}"));
+        assert!(holder.write_all(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n").is_ok() && holder.read(&mut [0; 1024]).is_ok_and(|n| n > 0));
+        let sent = talk(addr, b"GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+        assert!(
+            sent.starts_with("HTTP/1.1 503 ") && sent.contains("\r\nRetry-After: 1\r\n") && sent.contains("limits.manageConnCount"),
+            "{sent}"
+        );
+        drop(holder);
+        let start = std::time::Instant::now();
+        while !talk(addr, b"GET / HTTP/1.1\r\nHost: h\r\n\r\n").starts_with("HTTP/1.1 201 ") {
+            assert!(start.elapsed() < Duration::from_secs(5));
+        }
+    }
+}

@@ -8,13 +8,18 @@ use std::{
     future::{Future as _, poll_fn},
     io::{self, Read as _, Write as _},
     net::{IpAddr, Ipv6Addr, Shutdown, SocketAddr, SocketAddrV6, TcpListener, TcpStream, ToSocketAddrs as _},
+    os::fd::OwnedFd,
     pin::Pin,
     task::{Context, Poll},
-    time::{Instant as StdInstant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant as StdInstant, SystemTime, UNIX_EPOCH},
 };
 
 use async_io::{Async, Timer};
-use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
+use rustix::{
+    io::Errno,
+    net::{AddressFamily, SocketFlags, SocketType, sockopt},
+    time::{Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create, timerfd_settime},
+};
 
 use super::tls::{ClientTls, Session};
 use crate::{
@@ -54,37 +59,82 @@ impl Clock {
     /// A deadline at `at`.
     #[must_use]
     pub fn deadline(&self, at: Instant) -> Deadline {
-        let at = self.start.checked_add(at.since(Instant(0)));
-        Deadline(at.map_or_else(Timer::never, Timer::at))
+        if at == Instant(u64::MAX) { Deadline::never() } else { Deadline::after(at.since(self.mono())) }
+    }
+
+    /// Moves `deadline` to `at`.
+    pub fn rearm(&self, deadline: &mut Deadline, at: Instant) {
+        match &deadline.0 {
+            Wait::File(timer) if at < Instant(u64::MAX) && arm(timer.get_ref(), at.since(self.mono())).is_ok() => {}
+            _ => *deadline = self.deadline(at),
+        }
     }
 }
 
 /// A moment that can be waited for.
+///
+/// It is a timer of the kernel's, watched like a socket: one of async-io's own timers, whoever waits for it, would cost every
+/// turn of the reactor an allocation.
 #[derive(Debug)]
-pub struct Deadline(Timer);
+pub struct Deadline(Wait);
+
+#[derive(Debug)]
+enum Wait {
+    Never,
+    File(Async<OwnedFd>),
+    /// Out of descriptors.
+    Timer(Timer),
+}
 
 impl Deadline {
     /// One that never comes.
     #[must_use]
-    pub fn never() -> Self {
-        Self(Timer::never())
+    pub const fn never() -> Self {
+        Self(Wait::Never)
     }
 
     /// One that comes after `time`.
     #[must_use]
-    pub fn after(time: std::time::Duration) -> Self {
-        Self(Timer::after(time))
+    pub fn after(time: Duration) -> Self {
+        let file = || {
+            let flags = TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK;
+            let timer = timerfd_create(TimerfdClockId::Monotonic, flags)?;
+            arm(&timer, time)?;
+            Async::new_nonblocking(timer)
+        };
+        Self(file().map_or_else(|_| Wait::Timer(Timer::after(time)), Wait::File))
     }
 
     /// Ready once the moment has come.
     pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        Pin::new(&mut self.0).poll(cx).map(drop)
+        match &mut self.0 {
+            Wait::Never => Poll::Pending,
+            Wait::Timer(timer) => Pin::new(timer).poll(cx).map(drop),
+            Wait::File(timer) => loop {
+                match rustix::io::read(timer.get_ref(), &mut [0; 8]) {
+                    Err(Errno::AGAIN) if timer.poll_readable(cx).is_pending() => return Poll::Pending,
+                    Err(Errno::AGAIN | Errno::INTR) => {}
+                    // It has come; an error that no timer reports must not be waited out.
+                    _ => return Poll::Ready(()),
+                }
+            },
+        }
     }
 
     /// Waits for it.
     pub async fn wait(&mut self) {
         poll_fn(|cx| self.poll(cx)).await;
     }
+}
+
+/// Sets a kernel timer to go off once, after `time`.
+fn arm(timer: &OwnedFd, time: Duration) -> io::Result<()> {
+    // All zero would switch it off.
+    let time = time.clamp(Duration::from_nanos(1), Duration::from_secs(1 << 30));
+    let zero = Timespec { tv_sec: 0, tv_nsec: 0 };
+    let it_value = Timespec::try_from(time).map_err(|_| io::ErrorKind::InvalidInput)?;
+    timerfd_settime(timer, TimerfdTimerFlags::empty(), &Itimerspec { it_interval: zero, it_value })?;
+    Ok(())
 }
 
 /// What a socket is waited for.
@@ -371,7 +421,7 @@ async fn connect_to(addr: SocketAddr, deadline: &mut Deadline) -> io::Result<Tcp
     let fd = rustix::net::socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK, None)?;
     match rustix::net::connect(&fd, &addr) {
         Ok(()) => {}
-        Err(rustix::io::Errno::INPROGRESS) => {}
+        Err(Errno::INPROGRESS) => {}
         Err(error) => return Err(error.into()),
     }
     let stream = Async::new_nonblocking(TcpStream::from(fd))?;
@@ -470,8 +520,6 @@ pub fn socket_addr(ip: &str, port: u16) -> Result<SocketAddr, String> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]
@@ -517,5 +565,16 @@ mod tests {
         assert!(clock.mono() >= first.mono && first.wall.0 > 1_700_000_000_000);
         smol::block_on(clock.deadline(clock.mono().after(Duration::from_millis(5))).wait());
         assert!(clock.mono().since(first.mono) >= Duration::from_millis(5));
+        // One that has passed comes at once; rearmed, it comes again, or never.
+        let mut deadline = clock.deadline(first.mono);
+        smol::block_on(deadline.wait());
+        clock.rearm(&mut deadline, clock.mono().after(Duration::from_millis(5)));
+        smol::block_on(deadline.wait());
+        assert!(clock.mono().since(first.mono) >= Duration::from_millis(10));
+        clock.rearm(&mut deadline, Instant(u64::MAX));
+        let polled = smol::block_on(poll_fn(|cx| Poll::Ready(deadline.poll(cx))));
+        assert_eq!(polled, Poll::Pending);
+        clock.rearm(&mut deadline, clock.mono());
+        smol::block_on(deadline.wait());
     }
 }
