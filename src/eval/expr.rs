@@ -64,7 +64,10 @@ impl<'c, 'a> Evaluator<'c, 'a> {
                 let Some(run) = self.ctx.rule.functions.get(usize::from(*call)) else {
                     return Err(Fault::new("a function was not bound to its implementation"));
                 };
-                run(&Call { args: &values, ctx: self.ctx, aux })
+                run(&Call { args: &values, ctx: self.ctx, aux }).map_err(|fault| {
+                    let name = self.plan.calls.get(usize::from(*call)).map_or("", |(_, name)| *name);
+                    self.ctx.scratch.fault(format_args!("call func {name} error: {}", fault.text))
+                })
             }
             Expr::Meta(name, path) => self.meta(name.as_deref(), path),
         }
@@ -75,7 +78,8 @@ impl<'c, 'a> Evaluator<'c, 'a> {
     /// # Errors
     /// As [`Evaluator::eval`]; a value that is neither a boolean nor null, with `what` in the sentence.
     pub fn holds(&self, expr: &'a Expr, what: &str) -> Result<bool, Fault<'a>> {
-        match self.eval(expr)? {
+        let value = self.eval(expr).map_err(|fault| self.ctx.scratch.fault(format_args!("run {what} error: {}", fault.text)))?;
+        match value {
             Value::Bool(b) => Ok(b),
             Value::Null => Ok(false),
             other => {
@@ -155,15 +159,26 @@ impl<'c, 'a> Evaluator<'c, 'a> {
         }
     }
 
+    /// Refuses a list or object to the left of an operator that has no use for it.
+    fn simple(&self, value: Value<'a>, not: bool, op: &str) -> Result<(), Fault<'a>> {
+        if !matches!(value, Value::Bytes(_) | Value::Json(..) | Value::Packed(_)) {
+            return Ok(());
+        }
+        let not = if not { "NOT " } else { "" };
+        Err(self.ctx.scratch.fault(format_args!("{not}{op} is an invalid operation for {}", value.go_type())))
+    }
+
     /// Length of a list to be indexed; `None` for null.
-    fn indexable(&self, list: Value<'a>) -> Result<Option<i64>, Fault<'a>> {
+    fn indexable(&self, list: Value<'a>, from: i64, to: i64) -> Result<Option<i64>, Fault<'a>> {
         let len = match list {
             Value::Null => return Ok(None),
             Value::Bytes(bytes) => bytes.len(),
             _ if list.is_list() => list.count(self.ctx.scratch)?.unwrap_or(0),
             other => {
+                self.simple(other, false, "[]")?;
                 let text = typed(other, self.ctx.scratch)?;
-                return Err(self.ctx.scratch.fault(format_args!("invalid operation {text} [] *xsql.BracketEvalResult")));
+                let fault = format_args!("invalid operation {text} [] *xsql.BracketEvalResult(&{{{from} {to}}})");
+                return Err(self.ctx.scratch.fault(fault));
             }
         };
         self.ctx.spend(u32::try_from(len).unwrap_or(u32::MAX) / 16)?;
@@ -172,7 +187,7 @@ impl<'c, 'a> Evaluator<'c, 'a> {
 
     fn index(&self, list: Value<'a>, index: &'a Expr) -> Eval<'a> {
         let position = self.position(index)?;
-        let Some(len) = self.indexable(list)? else { return Ok(Value::Null) };
+        let Some(len) = self.indexable(list, position, position)? else { return Ok(Value::Null) };
         let at = if position < 0 { position + len } else { position };
         if at < 0 || at >= len {
             return Err(self.ctx.scratch.fault(format_args!("out of index: {position} of {len}")));
@@ -193,7 +208,7 @@ impl<'c, 'a> Evaluator<'c, 'a> {
         let s = self.ctx.scratch;
         let from = from.map_or(Ok(0), |e| self.position(e))?;
         let to = to.map(|e| self.position(e)).transpose()?;
-        let Some(len) = self.indexable(list)? else { return Ok(Value::Null) };
+        let Some(len) = self.indexable(list, from, to.unwrap_or(i64::from(i32::MIN)))? else { return Ok(Value::Null) };
         let start = if from < 0 { from + len } else { from };
         if start < 0 {
             return Err(s.fault(format_args!("out of index: {from} of {len}")));
@@ -268,6 +283,7 @@ impl<'c, 'a> Evaluator<'c, 'a> {
 
     fn one_of(&self, value: &'a Expr, list: &'a [Expr], not: bool) -> Eval<'a> {
         let value = self.eval(value)?;
+        self.simple(value, not, "IN")?;
         if value.is_null() {
             return Ok(Value::Bool(false));
         }
@@ -282,6 +298,7 @@ impl<'c, 'a> Evaluator<'c, 'a> {
 
     fn in_list(&self, value: &'a Expr, list: &'a Expr, not: bool) -> Eval<'a> {
         let value = self.eval(value)?;
+        self.simple(value, not, "IN")?;
         let list = self.eval(list)?;
         let Some(elements) = list.elements(self.ctx.scratch) else {
             if list.is_null() {
@@ -311,7 +328,9 @@ impl<'c, 'a> Evaluator<'c, 'a> {
 
     fn between(&self, value: &'a Expr, low: &'a Expr, high: &'a Expr, not: bool) -> Eval<'a> {
         self.ctx.spend(1)?;
-        let (value, low, high) = (self.eval(value)?, self.eval(low)?, self.eval(high)?);
+        let value = self.eval(value)?;
+        self.simple(value, not, "BETWEEN")?;
+        let (low, high) = (self.eval(low)?, self.eval(high)?);
         if value.is_null() || low.is_null() || high.is_null() {
             return Ok(Value::Bool(false));
         }
@@ -333,6 +352,7 @@ impl<'c, 'a> Evaluator<'c, 'a> {
         self.ctx.spend(8)?;
         let s = self.ctx.scratch;
         let value = self.eval(value)?;
+        self.simple(value, not, "LIKE")?;
         let Value::Str(text) = value else {
             let found = go_text(value, s)?;
             return Err(s.fault(format_args!("LIKE operator left operand expects string, but found {found}")));

@@ -37,16 +37,20 @@ impl<'a> Projection<'a> {
     pub fn compute(ev: &Evaluator<'_, 'a>, shaping: Shaping) -> Result<Self, Fault<'a>> {
         let mut values = Vec::new();
         let mut put = |value| values.push(value).map_err(|_| Fault::new("a row has more fields than SLOT_COUNT"));
-        for field in &ev.plan.fields {
+        for (place, field) in ev.plan.fields.iter().enumerate() {
+            let labelled = |fault: Fault<'a>| {
+                let label = ev.plan.labels.get(place).map_or("", String::as_str);
+                ev.ctx.scratch.fault(format_args!("{label} meet error, err:{}", fault.text))
+            };
             match field {
-                Field::Named { expr, plain, .. } => put(named(ev, expr, *plain, shaping)?)?,
+                Field::Named { expr, plain, .. } => put(named(ev, expr, *plain, shaping).map_err(labelled)?)?,
                 Field::Wildcard { replace, .. } => {
                     for (_, expr) in replace {
-                        put(Some(ev.eval(expr)?))?;
+                        put(Some(ev.eval(expr).map_err(labelled)?))?;
                     }
                 }
-                Field::Spread(slot) => put(spread(ev, *slot)?)?,
-                Field::Unnest { expr, .. } => put(Some(ev.eval(expr)?))?,
+                Field::Spread(slot) => put(spread(ev, *slot).map_err(labelled)?)?,
+                Field::Unnest { expr, .. } => put(Some(ev.eval(expr).map_err(labelled)?))?,
             }
         }
         Ok(Self { values })
@@ -151,8 +155,12 @@ impl<'a> Projection<'a> {
 }
 
 fn named<'a>(ev: &Evaluator<'_, 'a>, expr: &'a Expr, plain: bool, shaping: Shaping) -> Result<Computed<'a>, Fault<'a>> {
-    if plain && let Expr::Slot(slot) = expr {
-        let value = ev.row.get(*slot);
+    let column = match expr {
+        Expr::Slot(slot) if plain => Some(ev.row.get(*slot)),
+        Expr::First(slots) if plain => Some(slots.iter().find_map(|slot| ev.row.get(*slot))),
+        _ => None,
+    };
+    if let Some(value) = column {
         return Ok(if shaping.send_nil { Some(value.unwrap_or(Value::Null)) } else { value });
     }
     let value = ev.eval(expr)?;

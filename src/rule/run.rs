@@ -498,9 +498,9 @@ impl Select<'_> {
                     return None;
                 }
             }
-            self.hits.count += 1;
-            self.hits.time = ev.ctx.event.time.0;
         }
+        self.hits.count += 1;
+        self.hits.time = ev.ctx.event.time.0;
         let project = self.ops.project;
         self.ops.at(project).take(now);
         self.ops.at(project).messages_processed_total += 1;
