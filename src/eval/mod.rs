@@ -79,6 +79,8 @@ pub struct Ctx<'c, 'a> {
     pub rng: &'c Cell<u64>,
     /// Patterns that are no literals.
     pub regexes: &'c RefCell<RegexCache>,
+    /// Milliseconds that `delay()` asked the rule to pause for behind this event.
+    pub delay_ms: &'c Cell<u64>,
 }
 
 impl<'a> Ctx<'_, 'a> {
@@ -129,18 +131,13 @@ impl RegexCache {
         if let Some((_, regex)) = self.kept.iter().find(|(p, _)| p == pattern) {
             return Ok(regex.clone());
         }
-        let regex = compile(pattern)?;
+        let regex = crate::sql::func::prepare::regex(pattern)?;
         if self.kept.len() == Self::SIZE {
             self.kept.remove(0);
         }
         self.kept.push((pattern.to_owned(), regex.clone()));
         Ok(regex)
     }
-}
-
-/// Compiles a pattern, with a bound on what it may grow to.
-fn compile(pattern: &str) -> Result<regex_lite::Regex, regex_lite::Error> {
-    regex_lite::RegexBuilder::new(pattern).size_limit(1 << 20).build()
 }
 
 /// One call: the arguments' values and whatever was prepared from literal ones when the rule was planned.

@@ -5,6 +5,7 @@
 //! place and the rule stops there: evaluation never repeats. Nothing is allocated per row.
 
 use core::cell::{Cell, RefCell};
+use core::time::Duration;
 use std::sync::Arc;
 
 use super::ops::{OpIndex, Ops};
@@ -283,16 +284,27 @@ impl Rule {
 
     /// One raw row of an input.
     fn process(&mut self, index: usize, raw: Raw<'_>, spec: &StreamSpec, event: Event<'_>, lent: &mut Lent<'_>) -> u32 {
-        let Self { unit, tables, hits, agg_hits, rng, regexes, pending, .. } = self;
+        let Self { unit, inputs, tables, hits, agg_hits, rng, regexes, pending, .. } = self;
         let RuleUnit { plan, facts, shaping, ops, sinks, send_error, .. } = unit;
-        let fuel = Cell::new(SLICE_FUEL);
+        let (fuel, delay_ms) = (Cell::new(SLICE_FUEL), Cell::new(0));
         let now = lent.now;
         let scratch = Scratch::new(lent.scratch);
         let source_ops = ops.sources[index];
         let template = TemplateFacts { zone: &facts.zone, rng };
         let mut deliver = Deliver { sinks, pending, scratch: lent.sinks, now, send_error: *send_error, template };
-        let ctx =
-            Ctx { scratch: &scratch, now, rule: facts, event, window: None, hits: *hits, agg_hits: *agg_hits, fuel: &fuel, rng, regexes };
+        let ctx = Ctx {
+            scratch: &scratch,
+            now,
+            rule: facts,
+            event,
+            window: None,
+            hits: *hits,
+            agg_hits: *agg_hits,
+            fuel: &fuel,
+            rng,
+            regexes,
+            delay_ms: &delay_ms,
+        };
         #[expect(clippy::cast_possible_truncation, reason = "a plan has at most 255 sources")]
         let source = index as u8;
         let parse_time = |text: &str| time::text::parse(text, spec.time_pattern.as_ref(), &facts.zone, Moment::from_ms(now.wall.0));
@@ -340,6 +352,9 @@ impl Rule {
             out.alone(&ev, lent.rows);
         } else {
             out.joined(&ev, index, tables, lent.rows);
+        }
+        if delay_ms.get() > 0 {
+            inputs[index].due = now.mono.after(Duration::from_millis(delay_ms.get()));
         }
         SLICE_FUEL - fuel.get()
     }

@@ -214,8 +214,8 @@ pub enum Aux {
     Regex(Regex),
     /// A regular expression to replace with, and room for its groups.
     Replace(Regex, Mutex<CaptureLocations>),
-    /// A JSON path.
-    JsonPath(super::json_path::JsonPath),
+    /// A JSON path, or what is wrong with it.
+    JsonPath(Result<super::json_path::JsonPath, super::json_path::PathError>),
     /// A time zone.
     Zone(Zone),
 }

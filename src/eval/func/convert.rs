@@ -25,8 +25,8 @@ pub(super) static TABLE: Table = &[
     ("decompress", |c| pressed(c, deflate::decompress)),
 ];
 
-/// `value` as the type of that name: `cast`, and the default of `get_keyed_state`.
-pub(super) fn cast<'a>(c: &Call<'_, 'a>, value: Value<'a>, to: Value<'a>) -> Eval<'a> {
+/// `value` as the type of that name.
+fn cast<'a>(c: &Call<'_, 'a>, value: Value<'a>, to: Value<'a>) -> Eval<'a> {
     let scratch = c.ctx.scratch;
     let Value::Str(name) = to else { return Err(Fault::new("expect string type for type parameter")) };
     let unsupported = |fault: Fault<'a>| scratch.fault(format_args!("not supported type conversion, got error {fault}"));

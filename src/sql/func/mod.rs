@@ -14,6 +14,7 @@ pub mod json_path;
 pub mod math;
 pub mod object;
 pub mod other;
+pub mod prepare;
 pub mod set;
 pub mod string;
 pub mod window;
@@ -188,6 +189,11 @@ impl Func {
     /// The same function under further names.
     const fn also(self, aliases: &'static [&'static str]) -> Self {
         Self { aliases, ..self }
+    }
+
+    /// The same function as one of another kind.
+    const fn of(self, kind: Kind) -> Self {
+        Self { kind, ..self }
     }
 }
 

@@ -6,12 +6,10 @@ use crate::sql::ast::{self, BinaryOp, Call, ExprKind, Key, Set};
 use crate::sql::bind::Target;
 use crate::sql::error::{Span, SqlError};
 use crate::sql::explain::Texts;
+use crate::sql::func::prepare::prepare;
 use crate::sql::func::{self, Nulls};
 use crate::sql::like;
 use crate::sql::plan::{Aggregate, Analytic, Aux, Expr, Literal, Op, Slot, SlotKind};
-
-/// Compiled size of a literal regular expression, at most.
-const REGEX_BYTES: usize = 1 << 20;
 
 impl<'s> Lowerer<'s> {
     pub(super) fn expr(&mut self, expr: &'s ast::Expr) -> Result<Expr, SqlError> {
@@ -178,16 +176,13 @@ impl<'s> Lowerer<'s> {
         Ok(Expr::Call { call: place, any_nil, args, aux: self.aux(name, call) })
     }
 
-    /// What literal arguments compile to. One that does not compile is left to the function, whose error it is per row.
+    /// What literal arguments compile to.
     fn aux(&self, name: &str, call: &Call) -> Aux {
-        let Some(ExprKind::Text(text)) = call.args.get(1).map(|arg| &arg.kind) else { return Aux::None };
-        match name {
-            "regexp_matches" | "regexp_replace" | "regexp_substr" => {
-                regex_lite::RegexBuilder::new(text).size_limit(REGEX_BYTES).build().map_or(Aux::None, Aux::Regex)
-            }
-            "convert_tz" => (self.zones)(text).map_or(Aux::None, Aux::Zone),
-            _ => Aux::None,
-        }
+        let second = match call.args.get(1).map(|arg| &arg.kind) {
+            Some(ExprKind::Text(text)) => Some(text.as_str()),
+            _ => None,
+        };
+        prepare(name, second, self.zones)
     }
 
     /// The slot of an analytic call.
