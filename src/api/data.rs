@@ -33,14 +33,28 @@ pub(super) fn serve<H: Host>(control: &mut Control<H>, op: Op, call: &Call<'_>) 
         Op::ImportAll => {
             let text = import_text(control, call)?;
             let report = control.import_all(&text, call.query("partial") == "1")?;
-            if report.is_clean() {
-                Ok(Response::json(format!("{{\"ErrorMsg\":\"\",\"ConfigResponse\":{}}}", report.to_json())))
-            } else {
-                Err(Fault::plain(report.to_json()))
-            }
+            if report.is_clean() { Ok(Response::json(import_json("", &report.to_json()))) } else { Err(Fault::plain(report.to_json())) }
         }
         Op::ImportStatus => Ok(Response::json(control.import_status().to_json())),
         Op::ExportYaml => Ok(Response::attachment(yaml(control))),
+        Op::ImportYaml => {
+            let text = import_text(control, call)?;
+            control.import_yaml(&text).map_err(|e| e.under("import failed"))?;
+            Ok(Response::text("success"))
+        }
+        Op::ImportAsync => {
+            let text = import_text(control, call);
+            let result = text.and_then(|text| control.import_all(&text, call.query("partial") == "1"));
+            let result = match result {
+                Ok(report) if report.is_clean() => Ok(import_json("", &report.to_json())),
+                Ok(report) => Err(format!("err:process error, response:{}", import_json("process error", &report.to_json()))),
+                Err(fault) => Err(format!("err:{fault}")),
+            };
+            Ok(Response::new(200, TEXT, format!("{{\"id\":{}}}", json_string(&control.note_task(result)))))
+        }
+        Op::GetTask => control.task_json(call.param(0)).map(|task| Response::new(200, TEXT, task)),
+        // It has ended by the time anybody can ask.
+        Op::CancelTask => control.task_json(call.param(0)).map(|_| Response::text("cancel success")),
         Op::Batch => batch(control, call),
         Op::Upload => upload(control, call),
         Op::ListUploads => Ok(Response::json(go_json(&json!(control.host.uploads())))),
@@ -59,6 +73,10 @@ fn import_text<H: Host>(control: &mut Control<H>, call: &Call<'_>) -> Result<Str
     let object = body::object(&call.request.body).and_then(|object| read(&object));
     let (content, file) = object.map_err(|e| Fault::plain(format!("Invalid body: Error decoding json: {e}")))?;
     control.import_text(&content, &file)
+}
+
+fn import_json(error: &str, sections: &str) -> String {
+    format!("{{\"ErrorMsg\":{},\"ConfigResponse\":{sections}}}", json_string(error))
 }
 
 /// Each request of a list, answered in order; a batch within a batch is refused.
@@ -163,6 +181,16 @@ fn after<'a>(text: &'a [u8], what: &[u8]) -> Option<&'a [u8]> {
 /// The whole export as YAML: rules with what they are, not as JSON within text.
 fn yaml<H: Host>(control: &Control<H>) -> String {
     let mut out = String::new();
+    let props = control.exported_props();
+    for section in ["sourceConfig", "sinkConfig", "connectionConfig"] {
+        let own: Vec<_> = props.iter().filter(|(s, ..)| *s == section).collect();
+        if !own.is_empty() {
+            out.push_str(&format!("{section}:\n"));
+        }
+        for (_, key, value) in own {
+            out.push_str(&format!("  {}: {}\n", json_string(key), go_json(value)));
+        }
+    }
     for (section, table) in [("streams", false), ("tables", true)] {
         let all = control.sources().in_order();
         let own: Vec<_> = all.iter().filter(|source| source.create.table == table).collect();

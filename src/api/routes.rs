@@ -55,6 +55,10 @@ pub enum Op {
     ImportAll,
     ImportStatus,
     ExportYaml,
+    ImportYaml,
+    ImportAsync,
+    GetTask,
+    CancelTask,
     ListConnections,
     CreateConnection,
     GetConnection,
@@ -147,6 +151,10 @@ impl Op {
             | Self::ImportAll
             | Self::ImportStatus
             | Self::ExportYaml
+            | Self::ImportYaml
+            | Self::ImportAsync
+            | Self::GetTask
+            | Self::CancelTask
             | Self::Batch => Area::Data,
             Self::Root | Self::Stop | Self::Ping | Self::Counters | Self::PatchConfigs | Self::MetricsDump | Self::MetricsDumpCheck => {
                 Area::System
@@ -226,10 +234,10 @@ pub static ROUTES: &[(&str, &str, Op)] = &[
     ("POST", "/ruletest/{}/start", Op::NotSupported),
     ("DELETE", "/ruletest/{}", Op::NotSupported),
     ("GET", "/v2/data/export", Op::ExportYaml),
-    ("POST", "/v2/data/import", Op::NotSupported),
-    ("POST", "/async/data/import", Op::NotSupported),
-    ("GET", "/async/task/{}", Op::NotSupported),
-    ("POST", "/async/task/{}/cancel", Op::NotSupported),
+    ("POST", "/v2/data/import", Op::ImportYaml),
+    ("POST", "/async/data/import", Op::ImportAsync),
+    ("GET", "/async/task/{}", Op::GetTask),
+    ("POST", "/async/task/{}/cancel", Op::CancelTask),
     ("GET", "/metrics/dump", Op::MetricsDump),
     ("GET", "/metrics/dump/check", Op::MetricsDumpCheck),
     ("POST", "/batch/req", Op::Batch),

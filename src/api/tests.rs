@@ -326,6 +326,40 @@ fn refusals() {
 }
 
 #[test]
+fn yaml_goes_out_and_comes_in() {
+    let mut c = ready();
+    send(&mut c, "PUT", "/metadata/sources/httppush/confKeys/ck1", r#"{"method":"PUT"}"#);
+    let yaml = send(&mut c, "GET", "/v2/data/export", "").body_text().into_owned();
+    let body = serde_json::json!({ "content": yaml }).to_string();
+    let mut fresh = control();
+    for _ in 0..2 {
+        assert_eq!(send(&mut fresh, "POST", "/v2/data/import", &body).body_text(), "success");
+        assert_eq!(send(&mut fresh, "GET", "/v2/data/export", "").body_text(), yaml);
+    }
+    for (content, words) in
+        [("", "must specify content or file"), ("a: [", "import failed"), ("rules:\n  r1:\n    sql: SELECT\n", "rule r1: ")]
+    {
+        let body = serde_json::json!({ "content": content }).to_string();
+        let r = send(&mut fresh, "POST", "/v2/data/import", &body);
+        assert!(r.status == 400 && r.body_text().contains(words), "{content}: {}", r.body_text());
+    }
+    assert_eq!(send(&mut fresh, "GET", "/rules/r1", "").status, 200, "the old rule stays");
+}
+
+#[test]
+fn an_import_in_the_background() {
+    let mut c = ready();
+    for (body, words) in [(r#"{"content":"{}"}"#, r#""status":"finish""#), (r#"{"content":"x"}"#, r#""status":"error""#)] {
+        let r = send(&mut c, "POST", "/async/data/import?partial=1", body);
+        let id = r.body_text().split('"').nth(3).unwrap_or_default().to_owned();
+        assert!(id.starts_with("dataImport-170000000"), "{}", r.body_text());
+        assert!(send(&mut c, "GET", &format!("/async/task/{id}"), "").body_text().contains(words));
+        assert_eq!(send(&mut c, "POST", &format!("/async/task/{id}/cancel"), "").body_text(), "cancel success");
+    }
+    assert_eq!(send(&mut c, "GET", "/async/task/none", "").status, 400);
+}
+
+#[test]
 fn guards_come_first() {
     let mut c = ready();
     let base = Request {

@@ -53,6 +53,7 @@ pub struct Control<H: Host> {
     connections: BTreeMap<String, Connection>,
     /// What the last import of everything could not take.
     imported: Report,
+    tasks: Vec<ruleset::Task>,
     data_port_open: bool,
     order: u64,
 }
@@ -69,6 +70,7 @@ impl<H: Host> Control<H> {
             keys: Keys::default(),
             connections: BTreeMap::new(),
             imported: Report::default(),
+            tasks: Vec::new(),
             data_port_open: false,
             order: 0,
         }

@@ -3,6 +3,7 @@
 //! A failure costs its own entry and is listed with its reason. Files are read below `STATE/uploads` only.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
@@ -66,6 +67,14 @@ impl Report {
         let line = |((section, name), why): (&(&str, String), &String)| format!("{} {name}: {why}", section.trim_end_matches('s'));
         self.faults.iter().map(line).collect()
     }
+}
+
+/// An import in the background: it was done at once, and is remembered for who asks.
+#[derive(Debug, Clone)]
+pub(super) struct Task {
+    id: String,
+    at_s: i64,
+    result: Result<String, String>,
 }
 
 /// How many of a ruleset were taken.
@@ -210,6 +219,104 @@ impl<H: Host> Control<H> {
         }
         self.imported = report.clone();
         Ok(report)
+    }
+
+    /// Takes an export in YAML (`GET /v2/data/export`): what it names is dropped and made again.
+    ///
+    /// # Errors
+    /// The text is no such export, or an entry could not be taken; the others were.
+    pub fn import_yaml(&mut self, text: &str) -> Result<(), Fault> {
+        let set = crate::config::yaml::parse(&Arc::from("import"), text, 1)
+            .map_err(|e| Fault::plain(format!("line {}, column {}: {}", e.line, e.column, e.what)))?
+            .to_json();
+        let Value::Object(set) = set else { return Err(Fault::plain("expected a map of sections")) };
+        let entries = |section: &str| set.get(section).and_then(Value::as_object).cloned().unwrap_or_default();
+        let mut report = Report::default();
+        for (section, group) in [("sourceConfig", Group::Sources), ("sinkConfig", Group::Sinks), ("connectionConfig", Group::Connections)] {
+            for (key, props) in entries(section) {
+                let parts: Vec<&str> = key.split('.').collect();
+                let result = match (parts.as_slice(), props) {
+                    ([_, kind, name], Value::Object(props)) if group == Group::Connections => self.store_connection(name, kind, props),
+                    ([_, kind, name], Value::Object(props)) => self.store_key(group, kind, name, props),
+                    _ => Err("expected GROUP.TYPE.NAME: {properties}".to_owned()),
+                };
+                report.note(section, &key, result);
+            }
+        }
+        for (section, table) in [("streams", false), ("tables", true)] {
+            for (name, entry) in entries(section) {
+                let sql = entry.get("sql").and_then(Value::as_str).unwrap_or_default();
+                // Its version or SHARED may be another: the new definition stands for itself.
+                let old = self.sources.take(&name);
+                let result = self.replace_source(&name, sql, table).map(drop).map_err(|e| e.message);
+                if let (Err(_), Some(old)) = (&result, old) {
+                    self.sources.put(old);
+                }
+                report.note(section, &name, result);
+            }
+        }
+        for (id, entry) in entries("rules") {
+            let old = self.rules.get(&id).map(|rule| rule.text.clone());
+            let _ = self.drop_rule(&id);
+            let result = self.create_rule(&id, &go_json(&entry)).map(drop).map_err(|e| e.message);
+            if let (Err(_), Some(old)) = (&result, old) {
+                let _ = self.import_rule(&id, &old);
+            }
+            report.note("rules", &id, result);
+        }
+        if report.is_clean() { Ok(()) } else { Err(Fault::plain(report.lines().join("\n"))) }
+    }
+
+    /// Properties of every conf key and connection that the management API made, as `(section, GROUP.TYPE.NAME, properties)`.
+    #[must_use]
+    pub fn exported_props(&self) -> Vec<(&'static str, String, Value)> {
+        let mut out = Vec::new();
+        for ((group, kind, name), props) in &self.keys {
+            let section = match group {
+                Group::Sources => "sourceConfig",
+                Group::Sinks => "sinkConfig",
+                Group::Connections => "connectionConfig",
+            };
+            out.push((section, format!("{}.{kind}.{name}", group.word()), Value::Object(props.clone())));
+        }
+        for (id, connection) in &self.connections {
+            out.push(("connectionConfig", format!("connections.{}.{id}", connection.kind), Value::Object(connection.props.clone())));
+        }
+        out
+    }
+
+    /// Notes what an import in the background came to, and gives the id to ask for it.
+    pub fn note_task(&mut self, result: Result<String, String>) -> String {
+        const TASK_COUNT: usize = 16;
+        let secs = self.host.now().wall.0 / 1000;
+        let fresh = |n: &i64| !self.tasks.iter().any(|task| task.id == format!("dataImport-{n}"));
+        let id = format!("dataImport-{}", (secs..).find(fresh).unwrap_or(secs));
+        if self.tasks.len() >= TASK_COUNT {
+            self.tasks.remove(0);
+        }
+        self.tasks.push(Task { id: id.clone(), at_s: secs, result });
+        id
+    }
+
+    /// An import in the background as JSON.
+    ///
+    /// # Errors
+    /// No such task is remembered.
+    pub fn task_json(&self, id: &str) -> Result<String, Fault> {
+        let Some(task) = self.tasks.iter().find(|task| task.id == id) else {
+            return Err(Fault::plain(format!("async task: {id} not found")));
+        };
+        let (status, message) = match &task.result {
+            Ok(message) => ("finish", message),
+            Err(message) => ("error", message),
+        };
+        let text = super::text::json_string;
+        let at = task.at_s;
+        Ok(format!(
+            "{{\"id\":{},\"status\":\"{status}\",\"message\":{},\"createdTimestamp\":{at},\"updatedTimestamp\":{at}}}",
+            text(id),
+            text(message)
+        ))
     }
 
     /// What the last import of everything could not take.

@@ -57,6 +57,11 @@ impl Sources {
         self.get(name).filter(|source| source.create.table == table)
     }
 
+    /// Takes a definition out.
+    pub(super) fn take(&mut self, name: &str) -> Option<Source> {
+        self.items.remove(name)
+    }
+
     /// Takes a definition, in place of one of the same name.
     pub(super) fn put(&mut self, source: Source) {
         self.items.insert(source.create.name.clone(), source);
