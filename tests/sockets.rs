@@ -11,12 +11,12 @@ use std::{
 
 use pushgate::{
     limits::Limits,
-    shell::{listen::DataPort, net::Clock},
-    time::Now,
-    wire::{
-        Answer, Gate, Head, Peer, Reply, Verdict,
-        conn::{Deadlines, Settings},
+    shell::{
+        listen::{DataPort, settings},
+        net::Clock,
     },
+    time::Now,
+    wire::{Answer, Gate, Head, Peer, Reply, Verdict, conn::Deadlines},
 };
 use smol::LocalExecutor;
 
@@ -50,13 +50,7 @@ fn one_allocation_per_reading_and_it_is_async_ios() {
     let (phase, phases) = smol::channel::unbounded::<()>();
     let server = thread::spawn(move || {
         let limits = Limits { conn_count: 8, ..Limits::default() };
-        let settings = Settings {
-            body_bytes: limits.body_bytes,
-            body_key: "limits.bodyBytes",
-            require_length: true,
-            refuse_dots: true,
-            deadlines: Deadlines::default(),
-        };
+        let settings = settings(&limits, Deadlines::default());
         let executor = LocalExecutor::new();
         let port = DataPort::start(Ok200, settings, &limits, Clock::start(), &executor);
         tell.send(port.listen(SocketAddr::from(([127, 0, 0, 1], 0)), None).unwrap()).unwrap();

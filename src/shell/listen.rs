@@ -30,7 +30,7 @@ use crate::{
     limits::{CONN_BYTES, HEAD_BYTES, Limits},
     time::Instant,
     wire::{
-        conn::{Conn, SLACK_BYTES, Settings},
+        conn::{Conn, Deadlines, SLACK_BYTES, Settings},
         turn::{Counters, OUT_BYTES, Port},
         verdict::{Gate, Peer},
     },
@@ -44,6 +44,12 @@ const SWEEP_MIN: Duration = Duration::from_millis(10);
 const PAUSE: Duration = Duration::from_millis(100);
 /// Connections accepted before others get their turn.
 const ACCEPT_BUDGET: usize = 64;
+
+/// What the data port allows its connections.
+#[must_use]
+pub const fn settings(limits: &Limits, deadlines: Deadlines) -> Settings {
+    Settings { body_bytes: limits.body_bytes, body_key: "limits.bodyBytes", require_length: true, refuse_dots: true, deadlines }
+}
 
 /// What the acceptor counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

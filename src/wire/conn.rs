@@ -306,7 +306,8 @@ impl<T: Copy> Conn<T> {
                         let at = usize::from(self.message.head_len);
                         Step::Body(cache.info.view(message), message.get(at..at + len).unwrap_or_default())
                     }
-                    Ok(None) if self.wants(settings) > buf.len() => Step::Grow,
+                    // Only who has filled the small buffer gets a large one: a slow sender holds it no longer than it must.
+                    Ok(None) if self.end - self.start >= u32::try_from(buf.len()).unwrap_or(u32::MAX) => Step::Grow,
                     Ok(None) => Step::Wait { until: self.body_until(settings, got) },
                     Err(fault) => Step::Fault(fault),
                 },
@@ -506,15 +507,6 @@ impl<T: Copy> Conn<T> {
         let deadlines = &settings.deadlines;
         let earned = Duration::from_millis(u64::from(got) * 1000 / u64::from(deadlines.body_rate.max(1)));
         self.since.after(deadlines.body.min(deadlines.rate_after.max(earned)))
-    }
-
-    /// Buffer that the current message needs, as far as it is known.
-    fn wants(&self, settings: &Settings) -> usize {
-        let (start, end) = self.span();
-        match self.message.framing {
-            Framing::Length(n) => usize::from(self.message.head_len) + n.min(settings.body_bytes),
-            _ => end - start + 1,
-        }
     }
 
     const fn stays(&self, reply: &Reply) -> bool {

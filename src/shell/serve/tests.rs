@@ -18,12 +18,12 @@ use super::*;
 use crate::{
     limits::{HEAD_BYTES, Limits, PIPELINE_COUNT},
     shell::{
-        listen::{AcceptCounters, CLOSE_GRACE, DataPort},
+        listen::{AcceptCounters, CLOSE_GRACE, DataPort, settings},
         net::Clock,
         tls::ServerTls,
     },
     wire::{
-        conn::{Deadlines, Settings},
+        conn::Deadlines,
         head::Head,
         turn::Counters,
         verdict::{Answer, Peer, Verdict},
@@ -75,13 +75,7 @@ impl Server {
         let (jobs, todo) = smol::channel::unbounded::<Job>();
         let (tell, addr) = mpsc::channel();
         let thread = thread::spawn(move || {
-            let settings = Settings {
-                body_bytes: limits.body_bytes,
-                body_key: "limits.bodyBytes",
-                require_length: true,
-                refuse_dots: true,
-                deadlines,
-            };
+            let settings = settings(&limits, deadlines);
             let executor = LocalExecutor::new();
             let port = DataPort::start(gate, settings, &limits, Clock::start(), &executor);
             let addr = port.listen(SocketAddr::from(([127, 0, 0, 1], 0)), tls);
@@ -411,7 +405,7 @@ fn close_and_open_again() {
 #[test]
 fn a_task_keeps_nothing_but_its_place() {
     let limits = few(1);
-    let settings = Settings { body_bytes: 1, body_key: "", require_length: true, refuse_dots: true, deadlines: Deadlines::default() };
+    let settings = settings(&limits, Deadlines::default());
     let gate = Count { bodies: Arc::default(), dropped: Arc::default() };
     let port = DataPort::start(gate, settings, &limits, Clock::start(), &LocalExecutor::new());
     let task = attend(port.shared(), 0);
