@@ -97,5 +97,5 @@ port=${data##*:}
 push '{"id":3,"temperature":70.5}' --cacert "$scratch/cert.pem" "https://localhost:$port/smoke"
 await_row '{"id":3,"temperature":70.5}'
 stop
-[ "$(wc -l < "$scratch/rows.txt")" -eq 2 ] || fail "two rows expected: $(cat "$scratch/rows.txt")"
+[ "$(grep -c . "$scratch/rows.txt")" -eq 2 ] || fail "two rows expected: $(cat "$scratch/rows.txt")"
 echo "smoke: HTTP, HTTPS, restart, SIGTERM: ok (${run[0]:-native})"
