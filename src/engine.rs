@@ -117,7 +117,10 @@ struct Route {
 struct Running {
     stamp: u64,
     rule: Rule,
+    /// True while a sink has no room.
     stalled: bool,
+    /// Payloads that each sink had been given when it was last reported ready.
+    given: Vec<u64>,
 }
 
 /// See the module text.
@@ -214,7 +217,8 @@ impl Engine {
         self.seed = self.seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let mut rule = Rule::new(unit, &readers, self.seed);
         rule.connected(now);
-        let old = self.rules.insert(id.clone(), Running { stamp: self.stamps, rule, stalled: false });
+        let given = vec![0; rule.unit.sinks.len()];
+        let old = self.rules.insert(id.clone(), Running { stamp: self.stamps, rule, stalled: false, given });
         match old {
             Some(old) => {
                 self.release(old.rule);
@@ -599,7 +603,12 @@ impl Engine {
             running.rule.tick(&mut lent);
             running.stalled = slice == Slice::Blocked;
             for (i, sink) in running.rule.unit.sinks.iter().enumerate() {
-                if sink.waiting() > 0 && self.ready.len() < self.ready.capacity() {
+                let given = sink.taken_total();
+                let more = running.given.get(i).is_none_or(|seen| *seen != given);
+                if let Some(seen) = running.given.get_mut(i) {
+                    *seen = given;
+                }
+                if more && self.ready.len() < self.ready.capacity() {
                     self.ready.push(SinkId { rule: running.stamp, action: u16::try_from(i).unwrap_or(u16::MAX) });
                 }
             }
@@ -665,6 +674,12 @@ impl Engine {
         for id in self.ready.drain(..) {
             each(id);
         }
+    }
+
+    /// True while a rule waits for room in an outbox: [`Engine::step`] is worth a call once something has left.
+    #[must_use]
+    pub fn is_stalled(&self) -> bool {
+        self.rules.values().any(|r| r.stalled)
     }
 
     /// All sinks, with their ids.

@@ -307,6 +307,8 @@ async fn take_turns(port: DataPort<Front>, bell: Rc<Bell>, clock: Clock) {
             Progress::Idle(None) => bell.heard().await,
             Progress::Idle(Some(at)) => {
                 let mut due = clock.deadline(at);
+                // A moment that has passed must not keep the other tasks from theirs.
+                future::yield_now().await;
                 bell.heard().or(due.wait()).await;
             }
         }

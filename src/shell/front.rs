@@ -93,7 +93,9 @@ impl Port for Outlet {
         self.port.with_gate(|front| {
             let result = f(front.engine.sink(self.id)?, self.clock.now());
             // Room in an outbox lets a rule go on that waited for it.
-            front.work.ring();
+            if front.engine.is_stalled() {
+                front.work.ring();
+            }
             Some(result)
         })
     }

@@ -509,6 +509,12 @@ impl SinkUnit {
         self.out.settle(seq, count, failed, text, now);
     }
 
+    /// Payloads that were put into the outbox so far.
+    #[must_use]
+    pub const fn taken_total(&self) -> u64 {
+        self.out.last_seq()
+    }
+
     /// Payloads that have not left.
     #[must_use]
     pub const fn waiting(&self) -> usize {

@@ -262,6 +262,11 @@ impl Outbox {
         self.sink.buffer_length = self.waiting() as u64;
     }
 
+    /// Number of the newest payload.
+    pub(super) const fn last_seq(&self) -> u64 {
+        self.ring.last_seq()
+    }
+
     /// Payloads not gone yet, the one in hand included.
     pub(super) const fn waiting(&self) -> usize {
         self.ring.len()
