@@ -296,6 +296,7 @@ async fn answer_asks(
 
 /// Gives each rule its slices; between two of them readings are taken.
 async fn take_turns(port: DataPort<Front>, bell: Rc<Bell>, clock: Clock) {
+    let mut due = Deadline::never();
     loop {
         let progress = port.with_gate(|front| {
             let progress = front.engine.step(clock.now());
@@ -306,7 +307,7 @@ async fn take_turns(port: DataPort<Front>, bell: Rc<Bell>, clock: Clock) {
             Progress::More => future::yield_now().await,
             Progress::Idle(None) => bell.heard().await,
             Progress::Idle(Some(at)) => {
-                let mut due = clock.deadline(at);
+                clock.rearm(&mut due, at);
                 // A moment that has passed must not keep the other tasks from theirs.
                 future::yield_now().await;
                 bell.heard().or(due.wait()).await;

@@ -59,24 +59,34 @@ impl Clock {
     /// A deadline at `at`.
     #[must_use]
     pub fn deadline(&self, at: Instant) -> Deadline {
-        if at == Instant(u64::MAX) { Deadline::never() } else { Deadline::after(at.since(self.mono())) }
+        if at == Instant(u64::MAX) { Deadline::never() } else { Deadline { at: Some(at), ..Deadline::after(at.since(self.mono())) } }
     }
 
-    /// Moves `deadline` to `at`.
+    /// Moves `deadline` to `at`; costs nothing when it stands there already.
     pub fn rearm(&self, deadline: &mut Deadline, at: Instant) {
-        match &deadline.0 {
-            Wait::File(timer) if at < Instant(u64::MAX) && arm(timer.get_ref(), at.since(self.mono())).is_ok() => {}
+        if deadline.at == Some(at) && !deadline.passed {
+            return;
+        }
+        match &deadline.wait {
+            Wait::File(timer) if at < Instant(u64::MAX) && arm(timer.get_ref(), at.since(self.mono())).is_ok() => {
+                deadline.at = Some(at);
+                deadline.passed = false;
+            }
             _ => *deadline = self.deadline(at),
         }
     }
 }
 
-/// A moment that can be waited for.
+/// A moment that can be waited for; once it has come, it stays.
 ///
 /// It is a timer of the kernel's, watched like a socket: one of async-io's own timers, whoever waits for it, would cost every
-/// turn of the reactor an allocation.
+/// turn of the reactor an allocation. Who waits again and again keeps one and moves it ([`Clock::rearm`]).
 #[derive(Debug)]
-pub struct Deadline(Wait);
+pub struct Deadline {
+    wait: Wait,
+    at: Option<Instant>,
+    passed: bool,
+}
 
 #[derive(Debug)]
 enum Wait {
@@ -90,7 +100,7 @@ impl Deadline {
     /// One that never comes.
     #[must_use]
     pub const fn never() -> Self {
-        Self(Wait::Never)
+        Self { wait: Wait::Never, at: Some(Instant(u64::MAX)), passed: false }
     }
 
     /// One that comes after `time`.
@@ -102,23 +112,28 @@ impl Deadline {
             arm(&timer, time)?;
             Async::new_nonblocking(timer)
         };
-        Self(file().map_or_else(|_| Wait::Timer(Timer::after(time)), Wait::File))
+        let wait = file().map_or_else(|_| Wait::Timer(Timer::after(time)), Wait::File);
+        Self { wait, at: None, passed: false }
     }
 
     /// Ready once the moment has come.
     pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        match &mut self.0 {
-            Wait::Never => Poll::Pending,
-            Wait::Timer(timer) => Pin::new(timer).poll(cx).map(drop),
-            Wait::File(timer) => loop {
-                match rustix::io::read(timer.get_ref(), &mut [0; 8]) {
-                    Err(Errno::AGAIN) if timer.poll_readable(cx).is_pending() => return Poll::Pending,
-                    Err(Errno::AGAIN | Errno::INTR) => {}
-                    // It has come; an error that no timer reports must not be waited out.
-                    _ => return Poll::Ready(()),
+        while !self.passed {
+            match &mut self.wait {
+                Wait::Never => return Poll::Pending,
+                Wait::Timer(timer) => self.passed = Pin::new(timer).poll(cx).is_ready(),
+                Wait::File(timer) if timer.poll_readable(cx).is_ready() => {
+                    // Nothing to read: it was moved after it had come. An error that no timer reports must not be waited out.
+                    self.passed = !matches!(rustix::io::read(timer.get_ref(), &mut [0; 8]), Err(Errno::AGAIN | Errno::INTR));
+                    continue;
                 }
-            },
+                Wait::File(_) => {}
+            }
+            if !self.passed {
+                return Poll::Pending;
+            }
         }
+        Poll::Ready(())
     }
 
     /// Waits for it.
@@ -567,6 +582,7 @@ mod tests {
         assert!(clock.mono().since(first.mono) >= Duration::from_millis(5));
         // One that has passed comes at once; rearmed, it comes again, or never.
         let mut deadline = clock.deadline(first.mono);
+        smol::block_on(deadline.wait());
         smol::block_on(deadline.wait());
         clock.rearm(&mut deadline, clock.mono().after(Duration::from_millis(5)));
         smol::block_on(deadline.wait());
