@@ -44,4 +44,5 @@ pub mod stats;
 pub mod table;
 pub mod time;
 pub mod value;
+pub mod window;
 pub mod wire;

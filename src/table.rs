@@ -3,51 +3,63 @@
 //! In: rows of the table's own source. Out: the rows now held, oldest first. Bound: the row count and the bytes given; the oldest row
 //! goes first, and a row larger than all of them is refused.
 
-use crate::ring::{Overflow, Parts, ReaderId, Refused, Ring};
 use crate::value::packed;
 use crate::value::{Packed, Value};
+use crate::window::rows::{Head, NoRoom, Rows};
 
 /// Rows of one table.
 #[derive(Debug)]
 pub struct Table {
-    rows: Ring<Box<[u8]>>,
-    reader: ReaderId,
+    rows: Rows<Box<[u8]>>,
+    retain: usize,
 }
 
 impl Table {
     /// An empty table that keeps `retain` rows (at least one) in `bytes` bytes.
-    ///
-    /// # Panics
-    /// Never: a new ring has a free reader.
     #[must_use]
     pub fn new(retain: usize, bytes: usize) -> Self {
-        let mut rows = Ring::new(vec![0; bytes].into_boxed_slice(), 1, Overflow::DropOldest, Some(retain.max(1)));
-        let reader = rows.add_reader().expect("a new ring has a free reader");
-        Self { rows, reader }
+        Self { rows: Rows::new(vec![0; bytes].into_boxed_slice()), retain: retain.max(1) }
     }
 
     /// Adds a row; the oldest goes when the table is full.
     ///
     /// # Errors
-    /// [`Refused::TooLarge`] when the row alone does not fit.
-    pub fn push(&mut self, row: Packed<'_>) -> Result<(), Refused> {
-        self.rows.push(&Parts { body: row.as_bytes(), ..Parts::default() }).map(|_| ())
+    /// [`NoRoom::TooLarge`] when the row alone does not fit.
+    pub fn push(&mut self, row: Packed<'_>) -> Result<(), NoRoom> {
+        if self.rows.len() >= self.retain {
+            self.rows.drop_front(1);
+        }
+        let bytes = row.as_bytes();
+        let head = Head { time_ms: 0, source: 0, tag: 0, meta: bytes };
+        loop {
+            match self.rows.push(head, |_| Some(0)) {
+                Ok(_) => return Ok(()),
+                Err(NoRoom::TooLarge) => return Err(NoRoom::TooLarge),
+                Err(NoRoom::Full) => self.rows.drop_front(1),
+            }
+        }
+    }
+
+    /// Row `index`, the oldest first.
+    #[must_use]
+    pub fn row(&self, index: usize) -> Option<Value<'_>> {
+        packed::read(self.rows.facts(index)).map(|(value, _)| value)
     }
 
     /// The rows, oldest first.
     pub fn rows(&self) -> impl Iterator<Item = Value<'_>> {
-        self.rows.undone(self.reader).filter_map(|record| packed::read(record.body).map(|(value, _)| value))
+        (0..self.rows.len()).filter_map(|index| self.row(index))
     }
 
     /// Rows held.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub const fn len(&self) -> usize {
         self.rows.len()
     }
 
     /// True without rows.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
+    pub const fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
 }

@@ -3,6 +3,7 @@
 //! Allocates nothing: results borrow from the reading, the plan or the row's scratch. No clock is read: time is in [`Ctx`].
 
 pub mod aggregate;
+pub mod analytic;
 pub mod expr;
 pub mod func;
 pub mod row;

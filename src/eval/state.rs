@@ -264,12 +264,24 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Store<B> {
         self.set(id, STAMP, self.at.clock as usize);
     }
 
-    /// Removes the entry that was not used for longest; false if there was none.
-    pub fn evict(&mut self) -> bool {
-        let oldest = (0..self.at.used)
+    /// The entry that was not used for longest.
+    #[must_use]
+    pub fn oldest(&self) -> Option<Id> {
+        (0..self.at.used)
             .filter_map(|i| u32::try_from(i).ok().map(Id))
             .filter(|id| self.field(*id, OFFSET) != 0)
-            .max_by_key(|id| self.at.clock.wrapping_sub(self.field(*id, STAMP)));
+            .max_by_key(|id| self.at.clock.wrapping_sub(self.field(*id, STAMP)))
+    }
+
+    /// Entries ever used since the last clear: raw ids are from 1 up to this.
+    #[must_use]
+    pub const fn slots(&self) -> usize {
+        self.at.used
+    }
+
+    /// Removes the entry that was not used for longest; false if there was none.
+    pub fn evict(&mut self) -> bool {
+        let oldest = self.oldest();
         if let Some(id) = oldest {
             self.remove(id);
         }

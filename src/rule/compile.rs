@@ -8,13 +8,15 @@ use super::def::RuleDef;
 use super::ops::Ops;
 use super::project::Shaping;
 use super::run::RuleUnit;
+use super::windowed::WindowOptions;
 use crate::config::Config;
 use crate::eval::{RuleFacts, func};
 use crate::sink::{self, SinkEnv, SinkUnit, TlsLoader};
 use crate::source::{StreamSpec, resolve::resolve};
 use crate::sql::ddl::Create;
 use crate::sql::lower::lower;
-use crate::sql::plan::{Expr, Field, Plan, SlotKind, Source};
+use crate::limits::SLOT_COUNT;
+use crate::sql::plan::{Expr, Field, Plan, Slot, SlotKind, Source, WindowKind};
 use crate::sql::types::Type;
 use crate::time::{Timestamp, Zone};
 
@@ -116,6 +118,10 @@ pub fn compile(def: &RuleDef, definitions: &dyn Definitions, around: &Surroundin
     let specs: Vec<Arc<StreamSpec>> =
         creates.iter().map(|create| resolve(create, config).map(Arc::new).map_err(PlanFault::executor)).collect::<Result<_, _>>()?;
     plan.meta |= def.options.send_meta_to_sink;
+    if def.options.is_event_time && matches!(plan.window.as_ref().map(|w| &w.kind), Some(WindowKind::Count { .. })) {
+        return Err(PlanFault::executor("unsupported window type 5: a count window does not go with event time"));
+    }
+    let time_slots = if def.options.is_event_time { time_slots(&mut plan, &specs)? } else { Vec::new() };
     let functions = plan
         .calls
         .iter()
@@ -164,8 +170,43 @@ pub fn compile(def: &RuleDef, definitions: &dyn Definitions, around: &Surroundin
         table_bytes: limits.state_bytes,
         state_bytes: limits.state_bytes,
         group_count: limits.group_count,
+        window: WindowOptions {
+            drop_oldest: def.options.window_drops_oldest,
+            groups_early: def.options.groups_emit_early,
+            idle: Some(def.options.idle_timeout).filter(|idle| !idle.is_zero()),
+        },
+        time_slots,
         plan,
     })
+}
+
+/// A slot for the TIMESTAMP column of each stream.
+fn time_slots(plan: &mut Plan, specs: &[Arc<StreamSpec>]) -> Result<Vec<Option<Slot>>, PlanFault> {
+    let mut found = Vec::new();
+    for (source, spec) in specs.iter().enumerate() {
+        let Some(name) = spec.timestamp.as_ref().filter(|_| !spec.table) else {
+            found.push(None);
+            continue;
+        };
+        let typ = match &spec.columns {
+            Some(columns) => match columns.iter().find(|c| c.name == *name) {
+                Some(column) => Some(column.typ.clone()),
+                None => return Err(PlanFault::plan(format!("timestamp field {name} not found"))),
+            },
+            None => None,
+        };
+        let source = u8::try_from(source).unwrap_or(u8::MAX);
+        let known = plan.slots.iter().position(|k| matches!(k, SlotKind::Column { source: s, name: n, .. } if *s == source && n == name));
+        let place = known.unwrap_or_else(|| {
+            plan.slots.push(SlotKind::Column { source, name: name.clone(), typ });
+            plan.slots.len() - 1
+        });
+        if plan.slots.len() + plan.aliases.len() > SLOT_COUNT {
+            return Err(PlanFault::plan(format!("the rule uses more than SLOT_COUNT ({SLOT_COUNT}) columns and results")));
+        }
+        found.push(u16::try_from(place).ok().map(Slot));
+    }
+    Ok(found)
 }
 
 /// Columns of the result, in order, with their types where they are known.

@@ -3,16 +3,21 @@
 //! [`run`] is one run of a rule, with its operators' counters in [`ops`];
 //! [`rows`] reads records, [`project`] writes rows, [`status`] shows counters.
 
+mod collect;
 pub mod compile;
 pub mod cron;
 pub mod def;
 mod fields;
+mod join;
 pub mod ops;
 pub mod options;
 pub mod project;
 pub mod rows;
 pub mod run;
+mod single;
+mod stage;
 pub mod status;
+pub mod windowed;
 
 pub use cron::Cron;
 pub use def::RuleDef;

@@ -56,6 +56,12 @@ pub struct RuleOptions {
     pub notify_sub: bool,
     /// Accepted; zero when absent.
     pub force_exit_timeout: Duration,
+    /// `windowFull: drop_oldest`: a window whose memory is full loses its oldest rows, instead of being emitted early.
+    pub window_drops_oldest: bool,
+    /// `groupFull: emit_early`: a window with too many groups is emitted, instead of dropping the rows of new ones.
+    pub groups_emit_early: bool,
+    /// `idleTimeout`: after so long a silence event time goes on with the clock; zero: never.
+    pub idle_timeout: Duration,
     /// Options below zero, in the order of [`RuleOptions::check`].
     negative: Vec<&'static str>,
 }
@@ -99,6 +105,9 @@ impl RuleOptions {
             enable_save_state_before_stop: false,
             notify_sub: false,
             force_exit_timeout: Duration::ZERO,
+            window_drops_oldest: false,
+            groups_emit_early: false,
+            idle_timeout: Duration::ZERO,
             negative: Vec::new(),
         }
     }
@@ -130,6 +139,18 @@ impl RuleOptions {
         duration(&f, "lateTolerance", &mut o.late_tolerance, negative)?;
         duration(&f, "checkpointInterval", &mut o.checkpoint_interval, negative)?;
         duration(&f, "forceExitTimeout", &mut o.force_exit_timeout, negative)?;
+        duration(&f, "idleTimeout", &mut o.idle_timeout, negative)?;
+        for (name, on, off, place) in [
+            ("windowFull", "drop_oldest", "emit_early", &mut o.window_drops_oldest),
+            ("groupFull", "emit_early", "drop_new", &mut o.groups_emit_early),
+        ] {
+            match f.text(name)?.as_deref() {
+                None => {}
+                Some(word) if word == on => *place = true,
+                Some(word) if word == off => *place = false,
+                Some(word) => return Err(format!("options.{name}: expected {on} or {off}, found {word}")),
+            }
+        }
         if let Some(restart) = f.object("restartStrategy")? {
             count(&Fields::new(restart, "options.restartStrategy."), "attempts", &mut o.restart_attempts, negative)?;
         }

@@ -7,7 +7,7 @@ use heapless::Vec;
 use crate::eval::expr::Evaluator;
 use crate::json::scan;
 use crate::limits::SLOT_COUNT;
-use crate::sql::plan::{Expr, Field, Slot};
+use crate::sql::plan::{Expr, Field, Slot, SlotKind};
 use crate::value::packed::Encoder;
 use crate::value::{Fault, Object, Value};
 
@@ -164,7 +164,19 @@ fn named<'a>(ev: &Evaluator<'_, 'a>, expr: &'a Expr, plain: bool, shaping: Shapi
         return Ok(if shaping.send_nil { Some(value.unwrap_or(Value::Null)) } else { value });
     }
     let value = ev.eval(expr)?;
-    Ok((!value.is_null() || shaping.send_nil).then_some(value))
+    Ok((!value.is_null() || shaping.send_nil || is_collected(ev, expr)).then_some(value))
+}
+
+/// True for `collect()` itself: over an empty window it is null, not left out (facts §7.3).
+fn is_collected(ev: &Evaluator<'_, '_>, expr: &Expr) -> bool {
+    match expr {
+        Expr::Slot(slot) => match ev.plan.slots.get(usize::from(slot.0)) {
+            Some(SlotKind::Aggregate(index)) => ev.plan.aggregates.get(usize::from(*index)).is_some_and(|a| a.name == "collect"),
+            _ => false,
+        },
+        Expr::Alias(index) => ev.plan.aliases.get(usize::from(*index)).is_some_and(|a| is_collected(ev, &a.expr)),
+        _ => false,
+    }
 }
 
 fn spread<'a>(ev: &Evaluator<'_, 'a>, slot: Slot) -> Result<Computed<'a>, Fault<'a>> {

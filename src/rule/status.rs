@@ -37,6 +37,9 @@ pub fn metrics(rule: &Rule, waiting: &[usize], lost: &[u64]) -> Vec<(String, Met
     for (source, count) in rule.unit.sources.iter().zip(lost) {
         extra(&mut out, &format!("source_{}_0_dropped_queue_total", source.name), *count);
     }
+    for (name, count) in rule.counters().all() {
+        extra(&mut out, &format!("rule_0_{name}"), count);
+    }
     for sink in &rule.unit.sinks {
         for (name, count) in sink.drops().all() {
             extra(&mut out, &format!("sink_{}_0_{name}", sink.name()), count);

@@ -277,6 +277,11 @@ impl<'b> Encoder<'b> {
         Mark { len: self.len, open: self.open, depth: self.depth }
     }
 
+    /// Forgets all that was written.
+    pub const fn restart(&mut self) {
+        self.rewind(Mark { len: 0, open: None, depth: 0 });
+    }
+
     /// Forgets what was written since `mark`, while what was open then still is.
     pub const fn rewind(&mut self, mark: Mark) {
         self.len = mark.len;

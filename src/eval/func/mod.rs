@@ -20,7 +20,7 @@ mod string;
 mod testing;
 mod window;
 
-pub(crate) use arg::go_int;
+pub(crate) use arg::{go_int, strict};
 
 use super::{Call, Ctx, ScalarFn};
 use crate::json::scan;

@@ -1,0 +1,246 @@
+//! Joins as nested loops over the rows of a window and of tables (facts §7.5), in steps that can stop anywhere.
+//!
+//! In: rows by source. Out: joined rows as places, one per source. Bound: the memory given for places; a join that gives more is
+//! an error that names `limits.stateBytes`.
+
+use core::cell::Cell;
+
+use super::collect::{Collection, NONE};
+use super::run::SLICE_FUEL;
+use super::stage::{Select, Stage};
+use crate::eval::expr::Evaluator;
+use crate::eval::row::Row;
+use crate::eval::Event;
+use crate::sql::plan::{Expr, JoinKind};
+use crate::value::text::typed;
+use crate::value::{Fault, Scratch, Value};
+
+/// Where a join stands, and what it has found.
+#[derive(Debug, Default)]
+pub(super) struct Joiner {
+    /// Joined rows of the level before, and of this one.
+    lists: [Box<[u32]>; 2],
+    lens: [usize; 2],
+    /// Which list is the one before.
+    old: usize,
+    level: usize,
+    left: usize,
+    right: usize,
+    matched: bool,
+    /// The left side is through; now right rows alone.
+    rights: bool,
+    started: bool,
+}
+
+/// Which rows take part.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Span {
+    pub from: usize,
+    pub to: usize,
+    pub tag: u32,
+}
+
+impl Joiner {
+    /// Joins `width` sources, with room for so many places in all.
+    pub(super) fn new(places: usize) -> Self {
+        let half = || vec![NONE; places / 2].into_boxed_slice();
+        Self { lists: [half(), half()], ..Self::default() }
+    }
+
+    /// Starts over.
+    pub(super) fn reset(&mut self) {
+        self.lens = [0, 0];
+        (self.old, self.level, self.left, self.right) = (0, 0, 0, 0);
+        (self.matched, self.rights, self.started) = (false, false, false);
+    }
+
+    /// The joined rows, once all is done.
+    pub(super) fn places(&self) -> &[u32] {
+        self.lists[self.old].get(..self.lens[self.old]).unwrap_or(&[])
+    }
+
+    /// Goes on for about `budget` pairs: true when all is joined.
+    ///
+    /// # Errors
+    /// Nothing to say: the fault was counted and sent.
+    pub(super) fn step(
+        &mut self,
+        c: &Collection<'_>,
+        span: Span,
+        stage: &Stage<'_>,
+        select: &mut Select<'_>,
+        buf: &mut [u8],
+        mut budget: u32,
+    ) -> Result<bool, ()> {
+        let width = stage.plan.sources.len();
+        let full = Fault::new("a join gives more rows than fit the window's memory: raise limits.stateBytes");
+        let op = select.ops.join.unwrap_or(select.ops.project);
+        if !self.started {
+            self.started = true;
+            let mut place = 0;
+            while let Some(found) = next_right(c, span, 0, place) {
+                if !self.push(width, |_| {}, 0, place_of(found)) {
+                    select.fail(op, full);
+                    return Err(());
+                }
+                place = found + 1;
+            }
+            self.old = 1 - self.old;
+            self.lens[1 - self.old] = 0;
+        }
+        while let Some(join) = stage.plan.joins.get(self.level) {
+            let source = self.level + 1;
+            let lefts = self.lens[self.old] / width;
+            let right_only = matches!(join.kind, JoinKind::Right);
+            if !self.rights && !right_only {
+                while self.left < lefts {
+                    while let Some(right) = next_right(c, span, source, self.right) {
+                        if budget == 0 {
+                            return Ok(false);
+                        }
+                        budget -= 1;
+                        let hit = join.kind == JoinKind::Cross
+                            || self.hit(c, stage, select, buf, self.left, source, right, join.on.as_ref()).map_err(drop)?;
+                        if hit {
+                            self.matched = true;
+                            let left = self.left;
+                            if !self.push_pair(width, left, source, right) {
+                                select.fail(op, full);
+                                return Err(());
+                            }
+                        }
+                        self.right = right + 1;
+                    }
+                    if !self.matched && matches!(join.kind, JoinKind::Left | JoinKind::Full) {
+                        let left = self.left;
+                        if !self.push_left(width, left) {
+                            select.fail(op, full);
+                            return Err(());
+                        }
+                    }
+                    self.left += 1;
+                    self.right = 0;
+                    self.matched = false;
+                }
+            }
+            if matches!(join.kind, JoinKind::Right | JoinKind::Full) {
+                if !self.rights {
+                    self.rights = true;
+                    (self.left, self.right, self.matched) = (0, 0, false);
+                }
+                while let Some(right) = next_right(c, span, source, self.right) {
+                    self.right = right;
+                    while self.left < lefts {
+                        if budget == 0 {
+                            return Ok(false);
+                        }
+                        budget -= 1;
+                        if self.hit(c, stage, select, buf, self.left, source, right, join.on.as_ref()).map_err(drop)? {
+                            self.matched = true;
+                            let left = self.left;
+                            if right_only && !self.push_pair(width, left, source, right) {
+                                select.fail(op, full);
+                                return Err(());
+                            }
+                        }
+                        self.left += 1;
+                    }
+                    if !self.matched && !self.push(width, |_| {}, source, place_of(right)) {
+                        select.fail(op, full);
+                        return Err(());
+                    }
+                    (self.left, self.right, self.matched) = (0, right + 1, false);
+                }
+            }
+            self.old = 1 - self.old;
+            self.lens[1 - self.old] = 0;
+            self.level += 1;
+            (self.left, self.right, self.matched, self.rights) = (0, 0, false, false);
+        }
+        Ok(true)
+    }
+
+    /// Whether ON holds for a pair.
+    #[expect(clippy::too_many_arguments, reason = "one pair of one level")]
+    fn hit(
+        &self,
+        c: &Collection<'_>,
+        stage: &Stage<'_>,
+        select: &mut Select<'_>,
+        buf: &mut [u8],
+        left: usize,
+        source: usize,
+        right: usize,
+        on: Option<&Expr>,
+    ) -> Result<bool, Fault<'static>> {
+        let Some(on) = on else { return Ok(true) };
+        let width = stage.plan.sources.len();
+        let mut places = [NONE; u8::MAX as usize];
+        let places = &mut places[..width.min(u8::MAX as usize)];
+        if let Some(old) = self.lists[self.old].get(left * width..(left + 1) * width) {
+            places.copy_from_slice(old);
+        }
+        if let Some(place) = places.get_mut(source) {
+            *place = place_of(right);
+        }
+        let fuel = Cell::new(SLICE_FUEL);
+        let scratch = Scratch::new(buf);
+        let row = Row::new(stage.plan.slots.len(), stage.plan.aliases.len());
+        c.load_places(places, &row);
+        let ctx = stage.ctx(&scratch, &fuel, Event::default(), c.bounds, select.counts());
+        let ev = Evaluator { plan: stage.plan, ctx: &ctx, row: &row };
+        let fault = match ev.eval(on) {
+            Ok(Value::Bool(hit)) => return Ok(hit),
+            Ok(other) => match typed(other, &scratch) {
+                Ok(text) => scratch.fault(format_args!("run Join error: invalid join condition that returns non-bool value {text}")),
+                Err(fault) => fault,
+            },
+            Err(fault) => super::stage::prefixed("run Join error", fault, &scratch),
+        };
+        select.fail(select.ops.join.unwrap_or(select.ops.project), fault);
+        Err(Fault::FULL)
+    }
+
+    fn push_pair(&mut self, width: usize, left: usize, source: usize, right: usize) -> bool {
+        self.push_from(width, Some(left), source, place_of(right))
+    }
+
+    fn push_left(&mut self, width: usize, left: usize) -> bool {
+        self.push_from(width, Some(left), usize::MAX, NONE)
+    }
+
+    fn push(&mut self, width: usize, _also: impl Fn(&mut [u32]), source: usize, place: u32) -> bool {
+        self.push_from(width, None, source, place)
+    }
+
+    /// Appends a joined row: that of the left side, if any, with one more place.
+    fn push_from(&mut self, width: usize, left: Option<usize>, source: usize, place: u32) -> bool {
+        let new = 1 - self.old;
+        let at = self.lens[new];
+        let [a, b] = &mut self.lists;
+        let (old_list, new_list) = if self.old == 0 { (a, b) } else { (b, a) };
+        let Some(room) = new_list.get_mut(at..at + width) else { return false };
+        match left.and_then(|left| old_list.get(left * width..(left + 1) * width)) {
+            Some(left) => room.copy_from_slice(left),
+            None => room.fill(NONE),
+        }
+        if let Some(slot) = room.get_mut(source) {
+            *slot = place;
+        }
+        self.lens[new] += width;
+        true
+    }
+}
+
+fn place_of(index: usize) -> u32 {
+    u32::try_from(index).unwrap_or(NONE)
+}
+
+/// The next row of a source from place `from` on.
+fn next_right(c: &Collection<'_>, span: Span, source: usize, from: usize) -> Option<usize> {
+    match c.tables.get(source) {
+        Some(Some(table)) => (from < table.len()).then_some(from),
+        _ => (from.max(span.from)..span.to)
+            .find(|index| usize::from(c.rows.source(*index)) == source && (span.tag == 0 || c.rows.tag(*index) == span.tag)),
+    }
+}
