@@ -24,8 +24,8 @@
 
 pub mod api;
 pub mod catalog;
-pub mod cli;
 pub mod check;
+pub mod cli;
 pub mod config;
 pub mod decode;
 pub mod encode;

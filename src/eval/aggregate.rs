@@ -69,10 +69,7 @@ impl Kind {
     /// True if its state grows with the rows.
     #[must_use]
     pub const fn grows(self) -> bool {
-        matches!(
-            self,
-            Self::Collect | Self::MergeAgg | Self::Deduplicate | Self::PercentileCont | Self::PercentileDisc | Self::Median
-        )
+        matches!(self, Self::Collect | Self::MergeAgg | Self::Deduplicate | Self::PercentileCont | Self::PercentileDisc | Self::Median)
     }
 }
 
@@ -683,11 +680,8 @@ fn result<'a>(view: View<'a>, acc: &[u8], kind: Kind, name: &str, scratch: &Scra
         }
         Kind::Collect => Packed::from_bytes(own).map_or(Value::Null, Value::Packed),
         Kind::LastValue => {
-            let bytes = if acc.0[FLAG] == u8::MAX {
-                own
-            } else {
-                scratch.copy(acc.0.get(A..A + usize::from(acc.0[FLAG])).unwrap_or(&[]))?
-            };
+            let bytes =
+                if acc.0[FLAG] == u8::MAX { own } else { scratch.copy(acc.0.get(A..A + usize::from(acc.0[FLAG])).unwrap_or(&[]))? };
             packed::read(bytes).map_or(Value::Null, |(value, _)| value)
         }
         Kind::MergeAgg => Packed::from_bytes(own).filter(|p| !p.is_empty()).map_or(Value::Null, Value::Packed),

@@ -84,9 +84,11 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Memory<B> {
             "changed_cols" => call.changed_cols(all),
             name => call.running(name),
         };
-        result.map_err(|fault| {
-            if fault == Fault::FULL { fault } else { scratch.fault(format_args!("call func {} error: {fault}", analytic.name)) }
-        })
+        result.map_err(
+            |fault| {
+                if fault == Fault::FULL { fault } else { scratch.fault(format_args!("call func {} error: {fault}", analytic.name)) }
+            },
+        )
     }
 
     /// The entry of a key, made if need be with `len` zeros; true if it was made.
@@ -428,7 +430,8 @@ impl<'a, B: AsRef<[u8]> + AsMut<[u8]>> Running<'_, 'a, B> {
 
 /// Bytes that an object of all these columns takes at most.
 fn changed_bytes(args: &[Value<'_>], all: Option<packed::Object<'_>>, prefix: &str) -> usize {
-    let whole: usize = all.into_iter().flat_map(|o| o.entries()).map(|(key, value)| 8 + prefix.len() + key.len() + packed::len(value)).sum();
+    let whole: usize =
+        all.into_iter().flat_map(|o| o.entries()).map(|(key, value)| 8 + prefix.len() + key.len() + packed::len(value)).sum();
     let single: usize = args.iter().map(|value| 8 + prefix.len() + 256 + packed::len(*value)).sum();
     packed::LIST_HEADER + whole + single
 }

@@ -138,7 +138,14 @@ macro_rules! with_row {
 
 /// Runs a collection. `skip`: units that were sent before. Gives how many were sent when a sink has no room; `None` when all is done.
 #[expect(clippy::too_many_lines, reason = "the stages in their order, as facts §7.2 has them")]
-pub(super) fn run(c: &Collection<'_>, stage: &Stage<'_>, select: &mut Select<'_>, bound: &Bound, bench: Bench<'_>, skip: usize) -> Option<usize> {
+pub(super) fn run(
+    c: &Collection<'_>,
+    stage: &Stage<'_>,
+    select: &mut Select<'_>,
+    bound: &Bound,
+    bench: Bench<'_>,
+    skip: usize,
+) -> Option<usize> {
     let Bench { work, scratch: buf, out } = bench;
     let plan = stage.plan;
     let again = skip > 0;
@@ -317,11 +324,7 @@ pub(super) fn run(c: &Collection<'_>, stage: &Stage<'_>, select: &mut Select<'_>
         match view {
             Some((view, _)) if grouped => {
                 let id = Id::from_raw(entry);
-                if accumulated {
-                    (Some(entry), id)
-                } else {
-                    (id.map(|id| u32_at(view.get(id), base)), id)
-                }
+                if accumulated { (Some(entry), id) } else { (id.map(|id| u32_at(view.get(id), base)), id) }
             }
             Some((_, single)) => (Some(entry), single),
             None => (Some(entry), None),
@@ -380,7 +383,8 @@ pub(super) fn run(c: &Collection<'_>, stage: &Stage<'_>, select: &mut Select<'_>
             note(select, op, again, 1, 1);
         }
         if !sorted_first && n > 1 {
-            let found = sort(c, stage, select, bound, Some((&resolve, view.map(|(view, _)| view))), base, &list, n, order_memory, buf, again)?;
+            let found =
+                sort(c, stage, select, bound, Some((&resolve, view.map(|(view, _)| view))), base, &list, n, order_memory, buf, again)?;
             ranks = Some(found.0);
         }
     }

@@ -15,9 +15,9 @@ use super::single;
 use super::stage::{Deliver, Pending, Select, Stage};
 use super::windowed::{Around, Counters, WindowOptions, Windowed, analytics, event_time, shares};
 use crate::decode::strict::Strict;
-use crate::eval::expr::Evaluator;
 use crate::eval::aggregate::Kinds;
 use crate::eval::analytic::Memory;
+use crate::eval::expr::Evaluator;
 use crate::eval::row::Row;
 use crate::eval::{Event, Hits, RegexCache, RuleFacts};
 use crate::ring::{ReaderId, Ring};
@@ -358,7 +358,15 @@ impl Rule {
     }
 
     /// One raw row of an input: the steps it took, and whether it must be offered again.
-    fn process(&mut self, index: usize, raw: Raw<'_>, spec: &StreamSpec, event: Event<'_>, lent: &mut Lent<'_>, again: bool) -> (u32, bool) {
+    fn process(
+        &mut self,
+        index: usize,
+        raw: Raw<'_>,
+        spec: &StreamSpec,
+        event: Event<'_>,
+        lent: &mut Lent<'_>,
+        again: bool,
+    ) -> (u32, bool) {
         let Self { unit, inputs, tables, hits, agg_hits, rng, regexes, pending, windowed, analytic, aggregates, .. } = self;
         let RuleUnit { plan, facts, shaping, ops, sinks, send_error, .. } = unit;
         let (fuel, delay_ms) = (Cell::new(SLICE_FUEL), Cell::new(0));

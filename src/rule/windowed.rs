@@ -11,11 +11,11 @@ use super::collect::{Bench, Bound, Collection, Units, first_bytes, group_key, ke
 use super::join::{Joiner, Span};
 use super::run::SLICE_FUEL;
 use super::stage::{Select, Stage, prefixed};
+use crate::eval::Bounds;
 use crate::eval::aggregate::{Kinds, Trouble};
 use crate::eval::expr::Evaluator;
 use crate::eval::row::Row;
 use crate::eval::state::Store;
-use crate::eval::Bounds;
 use crate::sql::plan::{Expr, Plan, Slot, WindowKind};
 use crate::stats::{EXCEPTION_BYTES, fit};
 use crate::table::Table;
@@ -217,7 +217,15 @@ pub(super) struct Around<'r, 's> {
 }
 
 impl Windowed {
-    pub(super) fn new(plan: &Plan, zone: &Zone, event_time: bool, late_ms: i64, options: WindowOptions, shares: Shares, group_count: usize) -> Self {
+    pub(super) fn new(
+        plan: &Plan,
+        zone: &Zone,
+        event_time: bool,
+        late_ms: i64,
+        options: WindowOptions,
+        shares: Shares,
+        group_count: usize,
+    ) -> Self {
         let incremental = incremental(plan, event_time, options);
         let window = plan.window.as_ref().map(|w| Window::new(w, zone, zeros(shares.parts)));
         let tables = plan.sources.iter().map(|s| s.table).collect();
@@ -1000,7 +1008,8 @@ fn forget_group(groups: &mut Store<Box<[u8]>>, bound: &Bound, tag: u32) {
 fn calls(expr: &Expr, plan: &Plan, start: &str) -> bool {
     match expr {
         Expr::Call { call, args, .. } => {
-            plan.calls.get(usize::from(*call)).is_some_and(|(_, name)| name.starts_with(start)) || args.iter().any(|a| calls(a, plan, start))
+            plan.calls.get(usize::from(*call)).is_some_and(|(_, name)| name.starts_with(start))
+                || args.iter().any(|a| calls(a, plan, start))
         }
         Expr::Binary(_, a, b) => calls(a, plan, start) || calls(b, plan, start),
         Expr::Alias(index) => plan.aliases.get(usize::from(*index)).is_some_and(|a| calls(&a.expr, plan, start)),

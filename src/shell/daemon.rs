@@ -343,7 +343,9 @@ async fn wind_down(port: &DataPort<Front>, clock: Clock, grace: Duration) {
     port.with_gate(|front| {
         for (rule, queued, waiting) in front.engine.undelivered() {
             if queued + waiting > 0 {
-                log::warn!("rule {rule}: {queued} readings in its queue and {waiting} payloads of its sinks were accepted and not delivered");
+                log::warn!(
+                    "rule {rule}: {queued} readings in its queue and {waiting} payloads of its sinks were accepted and not delivered"
+                );
             }
         }
     });

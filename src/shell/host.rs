@@ -9,8 +9,8 @@ use std::sync::mpsc;
 use smol::channel::{Receiver, Sender};
 
 use super::net::Clock;
-use super::store::Store;
 use super::sinks::Certificates;
+use super::store::Store;
 use super::tls::ServerTls;
 use super::vitals::Vitals;
 use super::zone;

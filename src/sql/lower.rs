@@ -322,7 +322,19 @@ impl<'s> Lowerer<'s> {
     }
 
     fn all_rows(&mut self) -> Vec<Slot> {
-        (0..self.bound.sources.len()).map(|source| self.row(source)).collect()
+        self.joined_order().into_iter().map(|source| self.row(source)).collect()
+    }
+
+    /// Sources in the order in which a joined row has them: the right side of a RIGHT JOIN comes first.
+    fn joined_order(&self) -> Vec<usize> {
+        let mut order = Vec::from([0]);
+        for (join, source) in self.bound.select.joins.iter().zip(1..) {
+            match join.kind {
+                ast::JoinKind::Right => order.insert(0, source),
+                _ => order.push(source),
+            }
+        }
+        order
     }
 
     fn wrong(&self, span: Span, message: impl Into<String>) -> SqlError {

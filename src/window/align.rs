@@ -65,7 +65,7 @@ mod tests {
             (minute + 57_000, 7_000, Unit::Ss, minute + 63_000),
             (minute, 120_000, Unit::Mi, minute + 120_000),
             (minute + 500, 250, Unit::Ms, minute + 750),
-            (minute, 2 * 86_400_000, Unit::Dd, 1_700_092_800_000 + 86_400_000),
+            (minute, 2 * 86_400_000, Unit::Dd, 1_700_092_800_000),
             (minute, 3_600_000, Unit::Hh, 1_700_002_800_000),
         ] {
             assert_eq!(aligned_end(now, every, unit, &utc), want, "{now} {every} {unit:?}");

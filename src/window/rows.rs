@@ -4,10 +4,10 @@
 //! Blobs grow from the front of the region, the order from its back; when they meet, what is left is slid together. Late rows
 //! are inserted where their time belongs, behind equal ones. A region that stays full answers [`NoRoom`].
 
+use crate::eval::Event;
 use crate::eval::expr::Evaluator;
 use crate::eval::row::Row;
 use crate::eval::state::{put_u32, u32_at};
-use crate::eval::Event;
 use crate::sql::plan::{Plan, Slot, SlotKind};
 use crate::time::Timestamp;
 use crate::value::packed::{self, Encoder};

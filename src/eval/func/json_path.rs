@@ -13,11 +13,8 @@ use crate::value::text::go_text;
 use crate::value::{Eval, Fault, Value, same};
 
 /// The functions of this family.
-pub(super) static TABLE: Table = &[
-    ("json_path_query", |c| query(c).map_err(|miss| sentence(c, miss))),
-    ("json_path_query_first", first),
-    ("json_path_exists", exists),
-];
+pub(super) static TABLE: Table =
+    &[("json_path_query", |c| query(c).map_err(|miss| sentence(c, miss))), ("json_path_query_first", first), ("json_path_exists", exists)];
 
 /// Why there is no value.
 #[derive(Debug, Clone, Copy)]

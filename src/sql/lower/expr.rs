@@ -94,7 +94,7 @@ impl<'s> Lowerer<'s> {
         if let Some(place) = alias.and_then(|alias| self.alias_places.get(alias).copied().flatten()) {
             return Expr::Alias(place);
         }
-        let mut slots: Vec<Slot> = (0..self.bound.sources.len()).map(|source| self.column(source, name)).collect();
+        let mut slots: Vec<Slot> = self.joined_order().into_iter().map(|source| self.column(source, name)).collect();
         match (slots.pop(), slots.is_empty()) {
             (Some(only), true) => Expr::Slot(only),
             (Some(last), false) => {
