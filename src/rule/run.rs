@@ -194,7 +194,7 @@ impl Rule {
     /// When a sink has something to do by itself.
     #[must_use]
     pub fn until(&self) -> Option<Instant> {
-        self.unit.sinks.iter().filter_map(SinkUnit::until).min()
+        self.unit.sinks.iter().filter_map(SinkUnit::tick_until).min()
     }
 
     /// The readers, to be given back when the rule stops.

@@ -174,7 +174,7 @@ fn serve(options: &Options, config: Config, clock: Clock) -> u8 {
         }
         notify::stopping("stopping");
         wind_down(&port, clock, grace).await;
-        if !writer.drain(Duration::from_secs(1)) {
+        if !writer.finish(Duration::from_secs(1)) {
             log::warn!("the writer thread did not finish: what it still held is not on disk");
         }
         0

@@ -305,8 +305,11 @@ async fn deliver(call: &Call, kept: &mut Option<Kept>, head: &mut Vec<u8>, buf: 
                 }
                 // A kept connection that its peer had given up in the meantime: once more, on a new one.
                 Err(error) if was_kept && has_grown_old(&error) => {}
-                Err(ExchangeError::Request(error)) => return Err(Trouble::Failed(error.to_string())),
-                Err(error) => return Err(Trouble::Broken(error.to_string())),
+                // Nobody can mend a request that may not be written, or what is no HTTP answer; silence may end.
+                Err(error @ (ExchangeError::Io(_) | ExchangeError::Response(ResponseError::Closed | ResponseError::Truncated))) => {
+                    return Err(Trouble::Broken(error.to_string()));
+                }
+                Err(error) => return Err(Trouble::Failed(error.to_string())),
             }
         };
         match response {

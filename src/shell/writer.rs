@@ -115,6 +115,19 @@ impl Writer {
         Handle { shared: Arc::clone(&self.shared), user }
     }
 
+    /// The process ends: all that was given is written and every file is closed, at most within `limit`. Says whether it was.
+    #[must_use]
+    pub fn finish(&self, limit: Duration) -> bool {
+        let mut state = self.shared.lock();
+        let last = state.ring.last_seq();
+        for user in state.users.iter_mut().flatten() {
+            user.end.get_or_insert(last);
+        }
+        drop(state);
+        self.shared.work.notify_one();
+        self.drain(limit)
+    }
+
     /// Waits until all that was given is written, at most `limit`. Says whether it was.
     #[must_use]
     pub fn drain(&self, limit: Duration) -> bool {

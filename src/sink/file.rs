@@ -249,6 +249,11 @@ impl File {
         }
     }
 
+    /// Memory it holds.
+    pub(super) fn bytes(&self) -> usize {
+        HEADER_BYTES + self.slots.len() * (size_of::<Slot>() + 2 * TARGET_BYTES)
+    }
+
     pub(super) fn start(&mut self, now: Now) {
         self.next_check = (!self.check.is_zero()).then(|| now.mono.after(self.check));
     }

@@ -385,6 +385,13 @@ impl SinkUnit {
         &self.warnings
     }
 
+    /// Bytes of memory it holds, for the memory bill.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let files = if let Sort::File(file) = &self.sort { file.bytes() } else { 0 };
+        self.out.bytes() + self.pipeline.bytes() + files
+    }
+
     /// The rule runs from now on.
     pub fn start(&mut self, now: Now) {
         self.pipeline.start(now);
@@ -428,11 +435,17 @@ impl SinkUnit {
         self.pipeline.flush(&mut self.out, scratch, now)
     }
 
-    /// When [`SinkUnit::tick`] or [`SinkUnit::next_out`] has something to do that it has not now.
+    /// When [`SinkUnit::tick`] has something to do: a batch's time.
+    #[must_use]
+    pub fn tick_until(&self) -> Option<Instant> {
+        self.pipeline.until()
+    }
+
+    /// When [`SinkUnit::next_out`] has something to give that it has not now: the end of a pause, or a file's age.
     #[must_use]
     pub fn until(&self) -> Option<Instant> {
         let files = if let Sort::File(file) = &self.sort { file.until() } else { None };
-        [self.out.until(), self.pipeline.until(), files].into_iter().flatten().min()
+        [self.out.until(), files].into_iter().flatten().min()
     }
 
     /// The payload to deliver now, the same one until [`SinkUnit::done`]. `None` when nothing waits, or during a pause.

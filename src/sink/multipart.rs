@@ -72,12 +72,10 @@ fn quoted(out: &mut Out<'_>, name: &str) -> core::fmt::Result {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sink::words::Place;
     use crate::time::Timestamp;
 
     fn form() -> Multipart {
-        let word = Word::new("plain", Place::Form, &mut Vec::new()).expect("no template");
-        Multipart::new("r_rest_0", "u\"p", vec![("x".into(), word)])
+        Multipart::new("r_rest_0", "u\"p", vec![("x".into(), Word::plain("plain"))])
     }
 
     #[test]

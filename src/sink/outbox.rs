@@ -272,6 +272,11 @@ impl Outbox {
         self.ring.len()
     }
 
+    /// Memory it holds.
+    pub(super) fn bytes(&self) -> usize {
+        self.ring.capacity()
+    }
+
     /// When [`Outbox::next`] may have something that it has not now.
     pub(super) const fn until(&self) -> Option<Instant> {
         self.pause

@@ -15,7 +15,7 @@ use super::outbox::{Outbox, Texts};
 use super::rows::RowRules;
 use super::shape::{Shape, Shaped};
 use super::squeeze::Squeeze;
-use super::words::Dynamic;
+use super::words::{Dynamic, with_env};
 use super::{Accept, SinkEnv, SinkScratch, TemplateFacts};
 use crate::encode::{Encoding, Format};
 use crate::json::write::Out;
@@ -233,6 +233,12 @@ impl Pipeline {
         true
     }
 
+    /// Memory it holds.
+    pub(super) fn bytes(&self) -> usize {
+        let batch = self.batch.as_ref().map_or(0, |b| b.buf.len() + b.head.len());
+        batch + if self.squeeze.is_some() { super::squeeze::STATE_BYTES } else { 0 }
+    }
+
     pub(super) fn until(&self) -> Option<Instant> {
         self.batch.as_ref().and_then(Batch::due)
     }
@@ -299,7 +305,6 @@ impl Pipeline {
 
     /// A list of rows, each shaped by itself, in as many payloads as it takes.
     fn list(&mut self, rows: Packed<'_>, job: &mut Job<'_>) -> Step {
-        let first = self.place;
         loop {
             let from = self.place;
             let (filled, head_len) = self.fill(rows, job);
@@ -308,10 +313,8 @@ impl Pipeline {
                     if self.send(len, false, head_len, job) == Step::Blocked {
                         return Step::Blocked;
                     }
+                    job.out.drops.split_total += u64::from(from == 0 && to < rows.count());
                     self.place = to;
-                    if from > first || to < rows.count() {
-                        job.out.drops.split_total += u64::from(from == first);
-                    }
                 }
                 Err((step, text)) => {
                     if self.fault(step, &text, job) == Step::Blocked {
@@ -582,9 +585,8 @@ fn render<'a>(
     for dynamic in dynamics {
         let at = out.len();
         out.bytes(&[0; 4])?;
-        dynamic
-            .render(data, facts, now, out, work)
-            .map_err(|e| work.fault(format_args!("fail to calculate props {} for error {e}", dynamic.source())))?;
+        with_env(facts, now, |env| dynamic.render(data, env, out, work))
+            .map_err(|e| work.fault(format_args!("fail to calculate props {} for error {e}", dynamic.text())))?;
         let len = u32::try_from(out.len() - at - 4).map_err(|_| Fault::FULL)?;
         out.patch(at, &len.to_le_bytes());
     }

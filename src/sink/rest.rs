@@ -195,11 +195,11 @@ impl Rest {
         let content_type = multipart.as_ref().map_or_else(|| content_type.to_owned(), Multipart::content_type);
         let given = |fields: &[(String, Word)], name: &str| fields.iter().any(|(n, _)| n.eq_ignore_ascii_case(name));
         if body_type != "none" && !given(&fields, "content-type") {
-            fields.insert(0, ("Content-Type".into(), Word::new(&content_type, Place::Header, &mut Vec::new())?));
+            fields.insert(0, ("Content-Type".into(), Word::plain(content_type)));
         }
         if matches!(Compression::parse(text(props, "compression")?.unwrap_or("")), Ok(Some(Compression::Gzip))) {
             fields.retain(|(name, _)| !name.eq_ignore_ascii_case("content-encoding"));
-            fields.push(("Content-Encoding".into(), Word::new("gzip", Place::Header, &mut Vec::new())?));
+            fields.push(("Content-Encoding".into(), Word::plain("gzip")));
         }
         if fields.len() > FIELDS_MAX {
             return Err(format!("headers: at most {FIELDS_MAX} are sent"));

@@ -2,7 +2,7 @@
 
 use super::TemplateFacts;
 use super::common::Common;
-use super::words::Template;
+use super::words::{Template, with_env};
 use crate::json::scan;
 use crate::json::write::Out;
 use crate::time::Now;
@@ -38,7 +38,7 @@ impl Shape {
     /// A template that does not parse.
     pub(super) fn new(common: &Common, bytes: bool) -> Result<Self, String> {
         Ok(Self {
-            template: common.data_template.as_deref().map(Template::parse).transpose()?,
+            template: common.data_template.as_deref().map(Template::parse).transpose().map_err(|e| e.to_string())?,
             text_leaves: bytes && common.format.is_text() && !common.batches(),
             data_field: common.data_field.clone(),
             fields: common.fields.clone(),
@@ -66,8 +66,7 @@ impl Shape {
         let mut value = data;
         if let Some(template) = &self.template {
             let mut out = Out::new(buf);
-            template
-                .render(data, facts, now, &mut out, scratch)
+            with_env(facts, now, |env| template.render(data, env, &mut out, scratch))
                 .map_err(|e| scratch.fault(format_args!("fail to encode data with dataTemplate for error {e}")))?;
             let text: &'a [u8] = out.split().0;
             if self.text_leaves && self.data_field.is_none() && self.fields.is_empty() && self.exclude.is_empty() {

@@ -9,6 +9,9 @@ pub(crate) const GZIP_HEAD: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
 /// zlib's level 6.
 const LEVEL: i32 = 6;
 
+/// Memory of one compressor, about.
+pub(super) const STATE_BYTES: usize = size_of::<CompressorOxide>() + 320 * 1024;
+
 /// The one compressor of a sink.
 pub(super) struct Squeeze {
     kind: Compression,

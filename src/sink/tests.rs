@@ -222,10 +222,10 @@ fn operators_have_ekuipers_names_and_count() {
 #[test]
 fn a_batch_leaves_at_the_ticks_of_its_interval() {
     let mut bench = Bench::new("log", r#"{"lingerInterval":100,"sendSingle":true}"#);
-    assert_eq!(bench.unit.until(), None, "nothing to send, nothing to wake up for");
+    assert_eq!(bench.unit.tick_until(), None, "nothing to send, nothing to wake up for");
     bench.at(130);
     bench.push(r#"[{"n":0}]"#);
-    assert_eq!(bench.unit.until(), Some(Instant(200_000_000)));
+    assert_eq!(bench.unit.tick_until(), Some(Instant(200_000_000)));
     bench.at(199);
     assert!(bench.sent().is_empty());
     bench.push(r#"[{"n":1}]"#);
@@ -238,7 +238,7 @@ fn a_batch_leaves_at_the_ticks_of_its_interval() {
     bench.at(50);
     bench.push(r#"[{"n":0},{"n":1},{"n":2}]"#);
     assert_eq!(bench.sent(), [r#"[{"n":0},{"n":1}]"#]);
-    assert_eq!(bench.unit.until(), Some(Instant(100_000_000)));
+    assert_eq!(bench.unit.tick_until(), Some(Instant(100_000_000)));
     assert!(bench.unit.flush(&mut bench.scratch, bench.now));
     assert_eq!(bench.sent(), [r#"[{"n":2}]"#]);
 }
@@ -400,4 +400,146 @@ fn rest_answers_end_or_repeat_a_payload() {
     assert!(bench.unit.next_out(bench.now).is_some());
     bench.unit.done(Outcome::Answered { status: 204, retry_after: None, body: b"" }, bench.now);
     assert_eq!((bench.unit.down(), bench.stats("rest_0").records_out_total), (None, 1));
+}
+
+#[test]
+fn templates() {
+    for (props, messages, want) in [
+        (r#"{"dataTemplate":"{{.}}","sendSingle":true}"#, &[r#"[{"b":1,"a":"x"}]"#][..], &["map[a:x b:1]"][..]),
+        (r#"{"dataTemplate":"f({{json .}});","sendSingle":true}"#, &[ROW], &[r#"f({"id":1,"name":"alpha","temp":21.5});"#]),
+        (r#"{"dataTemplate":"{{range .}}{{.id}},{{end}}"}"#, &[r#"[{"id":1},{"id":2}]"#], &["1,2,"]),
+        // What is picked from a template's text is parsed.
+        (r#"{"dataTemplate":"{\"b\":{{.id}},\"a\":1}","excludeFields":["a"],"sendSingle":true}"#, &[ROW], &[r#"{"b":1}"#]),
+        (r#"{"dataTemplate":"{\"o\":{\"k\":[1, 2]}}","dataField":"o","sendSingle":true}"#, &[ROW], &[r#"{"k":[1,2]}"#]),
+        // A failing template drops that row only.
+        (r#"{"dataTemplate":"{{len .s}}","sendSingle":true}"#, &[r#"[{"s":"abc"},{"s":1},{"s":"a"}]"#], &["3", "1"]),
+        (r#"{"dataTemplate":"{{.f}}"}"#, &[ROW], &[]),
+        (r#"{"dataTemplate":"","sendSingle":true}"#, &[r#"[{"a":1}]"#], &[r#"{"a":1}"#]),
+        (r#"{"dataTemplate":"{{.none}}{{\"\"}}","sendSingle":true}"#, &[r#"[{"a":1}]"#], &["<no value>"]),
+        (r#"{"dataTemplate":"{{with .none}}x{{end}}","sendSingle":true}"#, &[r#"[{"a":1}]"#], &[""]),
+        // Batches take the value of a template's text.
+        (r#"{"dataTemplate":"{\"n\": {{.n}}}","batchSize":2,"sendSingle":true}"#, &[r#"[{"n":0},{"n":1}]"#], &[r#"[{"n":0},{"n":1}]"#]),
+    ] {
+        let mut bench = Bench::new("log", props);
+        for message in messages {
+            bench.push(message);
+        }
+        assert_eq!(bench.sent(), want, "{props}");
+    }
+    let mut bench = Bench::new("memory", r#"{"topic":"t","dataTemplate":"[{\"n\":{{.n}}},{\"n\":2}]","sendSingle":true}"#);
+    bench.push(r#"[{"n":1}]"#);
+    assert_eq!(bench.sent(), [r#"[{"n":1},{"n":2}]"#]);
+    let (defaults, limits) = (SinkDefaults::default(), Limits::default());
+    for (kind, props) in [
+        ("log", r#"{"dataTemplate":"{{if}}"}"#),
+        ("log", r#"{"dataTemplate":"{{nofunction .a}}"}"#),
+        ("rest", r#"{"url":"http://h/{{.a"}"#),
+        ("rest", r#"{"url":"http://{{.h}}/"}"#),
+        ("rest", r#"{"url":"{{.u}}"}"#),
+        ("rest", r#"{"headers":{"a":"{{"}}"#),
+        ("file", r#"{"path":"{{.a"}"#),
+        ("memory", r#"{"topic":"{{.a"}"#),
+    ] {
+        let map = serde_json::from_str(props).expect("an object");
+        assert_eq!(build(kind, &map, &env(&defaults, &limits)).map(|_| ()).map_err(|f| f.code), Err(2201), "{kind} {props}");
+    }
+}
+
+/// Url or path or topic, headers, and body of each payload.
+fn targets(bench: &mut Bench) -> Vec<String> {
+    let mut all = Vec::new();
+    while let Some(payload) = bench.unit.next_out(bench.now) {
+        let body = String::from_utf8_lossy(payload.body).into_owned();
+        all.push(match payload.target {
+            Target::Rest(request) => {
+                let fields: Vec<_> = request.fields().filter(|(n, _)| *n != "Content-Type").map(|(n, v)| format!("{n}={v} ")).collect();
+                format!("{} {}{body}", request.url(), fields.concat())
+            }
+            Target::File(to) => format!("{} {}", to.slot, to.open.map_or("", |o| o.path)),
+            Target::Memory { topic, configured } => format!("{topic} of {configured}"),
+            _ => body,
+        });
+        bench.unit.done(Outcome::Delivered, bench.now);
+    }
+    all
+}
+
+#[test]
+fn templated_properties_are_data() {
+    for (kind, props, rows, want) in [
+        (
+            "rest",
+            r#"{"url":"http://h/dev/{{.name}}?id={{.id}}","method":"post","sendSingle":true,"fields":["id"]}"#,
+            r#"[{"id":1,"name":"a b/../c"}]"#,
+            &[r#"http://h/dev/a%20b%2F..%2Fc?id=1 {"id":1}"#][..],
+        ),
+        (
+            "rest",
+            r#"{"url":"http://h/","method":"post","sendSingle":true,"fields":[],"headers":{"X-N":"n {{.n}}","X-B":"b"}}"#,
+            r#"[{"n":1},{"n":"x\r\nEvil: 1"}]"#,
+            &[r#"http://h/ X-B=b X-N=n 1 {"n":1}"#],
+        ),
+        // A url template that fails drops the row.
+        (
+            "rest",
+            r#"{"url":"http://h/{{len .o}}/{{.o.k}}","method":"post","sendSingle":true}"#,
+            r#"[{"o":{"k":1}},{"o":"s"}]"#,
+            &[r#"http://h/1/1 {"o":{"k":1}}"#],
+        ),
+        // A batch has the properties of its last row.
+        (
+            "rest",
+            r#"{"url":"http://h/{{.n}}","method":"post","sendSingle":true,"batchSize":2}"#,
+            r#"[{"n":1},{"n":2}]"#,
+            &[r#"http://h/2 [{"n":1},{"n":2}]"#],
+        ),
+        (
+            "memory",
+            r#"{"topic":"t/{{.d}}","sendSingle":true}"#,
+            r##"[{"d":"a"},{"d":"#"},{"d":"+"},{"d":"b"}]"##,
+            &["t/a of t/{{.d}}", "t/b of t/{{.d}}"],
+        ),
+        (
+            "file",
+            r#"{"path":"d/{{.d}}.txt","sendSingle":true}"#,
+            r#"[{"d":"a"},{"d":"../../etc/x"},{"d":"a"},{"d":"b"},{"d":"x/y"},{"d":"a\u0000"}]"#,
+            &["0 d/a.txt", "0 ", "1 d/b.txt"],
+        ),
+    ] {
+        let mut bench = Bench::new(kind, props);
+        bench.push(rows);
+        assert_eq!(targets(&mut bench), want, "{props}");
+    }
+    // An error's text has no values: the template itself is its address.
+    let mut bench = Bench::new("memory", r#"{"topic":"t/{{.b}}"}"#);
+    bench.unit.accept_error("x", &mut bench.scratch, bench.now);
+    assert_eq!(targets(&mut bench), ["t/{{.b}} of t/{{.b}}"]);
+}
+
+#[test]
+fn at_most_sixteen_files_are_open() {
+    let mut bench = Bench::new("file", r#"{"path":"{{.d}}","sendSingle":true}"#);
+    for d in 0..20 {
+        bench.push(&format!(r#"[{{"d":"f{d}"}}]"#));
+    }
+    bench.push(r#"[{"d":"f19"}]"#);
+    bench.push(r#"[{"d":"f4"}]"#);
+    bench.push(r#"[{"d":"f0"}]"#);
+    let all = targets(&mut bench);
+    assert_eq!(all[..2], ["0 f0", "1 f1"]);
+    // The seventeenth takes the place of the one that waited longest.
+    assert_eq!(all[15..], ["15 f15", "0 f16", "1 f17", "2 f18", "3 f19", "3 ", "4 ", "5 f0"]);
+}
+
+#[test]
+fn forms_carry_templated_fields() {
+    let props = r#"{"url":"http://h/","method":"post","bodyType":"formdata","fileFieldName":"up","formData":{"a":"{{.n}}","b":"x"},"sendSingle":true}"#;
+    let mut bench = Bench::new("rest", props);
+    bench.push(r#"[{"n":"two\r\nlines"}]"#);
+    let all = targets(&mut bench);
+    assert!(
+        all[0].contains("name=\"up\"; filename=\"0\"\r\nContent-Type: application/octet-stream\r\n\r\n{\"n\":\"two\\r\\nlines\"}\r\n"),
+        "{all:?}"
+    );
+    assert!(all[0].contains("name=\"a\"\r\n\r\ntwo\r\nlines\r\n") && all[0].contains("name=\"b\"\r\n\r\nx\r\n"), "{all:?}");
 }

@@ -1,79 +1,23 @@
-//! The seam to templates: `dataTemplate`, and properties whose text holds `{{`.
+//! Properties of sinks that may hold a template, and where their texts lie.
+//!
+//! A property without a template is a text of the rule; one with a template gets a text per message, written into the head of
+//! the message's record in the order in which the sink's templates were made.
+
+use core::cell::Cell;
 
 use super::TemplateFacts;
 use super::outbox::Texts;
-use crate::json::write::Out;
+pub(super) use crate::encode::dynamic::Dynamic;
+pub(super) use crate::encode::template::{Place, Template, TemplateEnv};
 use crate::time::Now;
-use crate::value::{Fault, Scratch, Value};
 
-/// Where a property's values end up, which says what they may hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
-    Path,
-    Url,
-    Header,
-    Topic,
-    Form,
-}
+/// Steps that the templates of one message may take.
+const FUEL: u32 = 20_000;
 
-/// A parsed template.
-#[derive(Debug)]
-pub(super) struct Template;
-
-impl Template {
-    pub(super) fn parse(_text: &str) -> Result<Self, String> {
-        Err("templates are not part of this build".into())
-    }
-
-    #[expect(clippy::unused_self, reason = "the shape that templates will have")]
-    pub(super) const fn render<'a>(
-        &'a self,
-        _data: Value<'a>,
-        _facts: &TemplateFacts<'_>,
-        _now: Now,
-        _out: &mut Out<'_>,
-        _scratch: &Scratch<'a>,
-    ) -> Result<(), Fault<'a>> {
-        Ok(())
-    }
-}
-
-/// A property that may hold a template.
-#[derive(Debug)]
-pub(super) struct Dynamic {
-    source: String,
-    template: Option<(Template, Place)>,
-}
-
-impl Dynamic {
-    pub(super) fn parse(text: &str, place: Place) -> Result<Self, String> {
-        let template = if text.contains("{{") { Some((Template::parse(text)?, place)) } else { None };
-        Ok(Self { source: text.to_owned(), template })
-    }
-
-    /// The text as configured.
-    pub(super) fn source(&self) -> &str {
-        &self.source
-    }
-
-    /// True if each message has a text of its own.
-    pub(super) const fn is_template(&self) -> bool {
-        self.template.is_some()
-    }
-
-    pub(super) fn render<'a>(
-        &'a self,
-        data: Value<'a>,
-        facts: &TemplateFacts<'_>,
-        now: Now,
-        out: &mut Out<'_>,
-        scratch: &Scratch<'a>,
-    ) -> Result<(), Fault<'a>> {
-        match &self.template {
-            Some((template, _)) => template.render(data, facts, now, out, scratch),
-            None => Ok(out.text(&self.source)?),
-        }
-    }
+/// Runs `f` with what templates may look at.
+pub(super) fn with_env<T>(facts: &TemplateFacts<'_>, now: Now, f: impl FnOnce(&TemplateEnv<'_>) -> T) -> T {
+    let fuel = Cell::new(FUEL);
+    f(&TemplateEnv { now, zone: facts.zone, rng: facts.rng, fuel: &fuel })
 }
 
 /// A property that is a text, or a template whose text lies in the record's head.
@@ -85,14 +29,19 @@ pub(super) struct Word {
 }
 
 impl Word {
+    /// A property without templates.
+    pub(super) fn plain(text: impl Into<String>) -> Self {
+        Self { text: text.into(), index: None }
+    }
+
     /// Takes a property; a template is added to `dynamics`.
     ///
     /// # Errors
     /// A template that does not parse.
     pub(super) fn new(text: &str, place: Place, dynamics: &mut Vec<Dynamic>) -> Result<Self, String> {
-        let dynamic = Dynamic::parse(text, place)?;
-        if !dynamic.is_template() {
-            return Ok(Self { text: text.to_owned(), index: None });
+        let dynamic = Dynamic::parse(text, place).map_err(|e| e.to_string())?;
+        if dynamic.literal().is_some() {
+            return Ok(Self::plain(text));
         }
         dynamics.push(dynamic);
         Ok(Self { text: text.to_owned(), index: Some(dynamics.len() - 1) })

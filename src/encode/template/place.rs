@@ -22,6 +22,8 @@ pub enum Place {
     Header,
     /// A topic.
     Topic,
+    /// A field of a form: any text will do.
+    Form,
 }
 
 /// Holds what one action printed (everything in `out` from `from` on) to the rules of its place.
@@ -32,6 +34,7 @@ pub(super) fn value<'a>(place: Place, escaped: bool, from: usize, out: &mut Out<
         Place::Path => ("a file's path", bad(b"/\0")),
         Place::Header => ("a header", bad(b"\r\n\0")),
         Place::Topic => ("a topic", bad(b"+#\0")),
+        Place::Form => return Ok(()),
         Place::Url if escaped || printed.iter().all(|c| is_plain(*c)) => return Ok(()),
         Place::Url => {
             let raw = scratch.copy(printed)?;
