@@ -6,7 +6,8 @@ use core::cmp::Ordering;
 use super::date;
 use super::semver::{self, Version};
 use super::val::{Cx, Tag, Val};
-use crate::value::text::civil;
+use crate::time::layout;
+use crate::value::text::{civil, day_number};
 use crate::value::{Fault, Moment, Value};
 
 /// Calls a method; `None` if the value has none of that name.
@@ -87,20 +88,20 @@ fn on_time<'a>(t: Moment, name: &str, args: &[Cell<Val<'a>>], cx: &Cx<'_, 'a>) -
         "UnixMicro" => Val::int64(t.secs.wrapping_mul(1_000_000).wrapping_add(i64::from(t.nanos / 1_000))),
         "UnixNano" => Val::int64(t.secs.wrapping_mul(1_000_000_000).wrapping_add(i64::from(t.nanos))),
         "Year" => Val::int(year),
-        "Month" => Val::str(date::month_name(month)),
+        "Month" => Val::str(usize::try_from(month).ok().and_then(|m| layout::MONTHS.get(m - 1)).copied().unwrap_or("")),
         "Day" => small(day),
         "Hour" => small(hour),
         "Minute" => small(minute),
         "Second" => small(second),
         "Nanosecond" => small(t.nanos),
-        "YearDay" => Val::int(date::year_day(t)),
-        "Weekday" => Val::str(date::weekday(t)),
+        "YearDay" => Val::int(layout::local_day(t) - day_number(year, 1, 1) + 1),
+        "Weekday" => Val::str(layout::WEEKDAYS.get(layout::weekday(layout::local_day(t))).copied().unwrap_or("")),
         "UTC" => Val::data(Value::Time(Moment { offset_s: 0, ..t })),
         "Local" => Val::data(Value::Time(Moment { offset_s: cx.env.zone.offset_at(t.secs), ..t })),
         "IsZero" => Val::bool(t.secs == -62_135_596_800 && t.nanos == 0),
         "String" => cx.text(|out| crate::value::text::go_v(out, Value::Time(t), cx.scratch))?,
         "Format" => match args.first().and_then(|a| a.get().text()) {
-            Some(layout) => cx.text(|out| date::format(out, t, layout))?,
+            Some(pattern) => cx.text(|out| Ok(layout::write(out, pattern, t, if t.offset_s == 0 { "UTC" } else { "" })?))?,
             None => return Err(Fault::new("wrong type for value; expected string")),
         },
         "Before" => Val::bool(nanos(t) < nanos(other()?)),

@@ -3,6 +3,7 @@
 use super::super::date;
 use super::super::val::{Cx, Res, Val};
 use super::{Args, Func, Param, arg, text};
+use crate::time::layout;
 use crate::value::{Fault, Moment, Value};
 
 const ANY: &[Param] = &[Param::Any];
@@ -76,13 +77,17 @@ fn moment<'a>(cx: &Cx<'_, 'a>, v: Val<'a>) -> Moment {
     }
 }
 
-fn shown<'a>(cx: &Cx<'_, 'a>, layout: &str, v: Val<'a>, zone: &str) -> Res<'a> {
+fn shown<'a>(cx: &Cx<'_, 'a>, pattern: &str, v: Val<'a>, zone: &str) -> Res<'a> {
     let t = moment(cx, v);
-    let t = if zone == "Local" || zone == cx.env.zone.name() { local(cx, t) } else { Moment { offset_s: 0, ..t } };
-    if t.secs.abs() > 1 << 53 {
+    if t.secs.unsigned_abs() > 1 << 53 {
         return Err(Fault::new("the date is out of range"));
     }
-    cx.text(|out| date::format(out, t, layout))
+    let (t, name) = if zone == "Local" || zone == cx.env.zone.name() {
+        (local(cx, t), cx.env.zone.at(t.secs).1)
+    } else {
+        (Moment { offset_s: 0, ..t }, "UTC")
+    };
+    cx.text(|out| Ok(layout::write(out, pattern, t, name)?))
 }
 
 fn modified<'a>(args: Args<'_, 'a>) -> Option<Val<'a>> {
@@ -99,7 +104,7 @@ fn must_modify<'a>(cx: &Cx<'_, 'a>, args: Args<'_, 'a>) -> Res<'a> {
 }
 
 fn parsed(cx: &Cx<'_, '_>, args: Args<'_, '_>) -> Option<Moment> {
-    date::parse(text(args, 0), text(args, 1), |secs| cx.env.zone.offset_at(secs))
+    layout::parse(text(args, 0), text(args, 1)).map(|fields| fields.moment(cx.env.zone))
 }
 
 fn duration_round<'a>(cx: &Cx<'_, 'a>, args: Args<'_, 'a>) -> Res<'a> {

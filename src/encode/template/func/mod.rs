@@ -132,6 +132,12 @@ pub(super) fn find(name: &str) -> Result<&'static Func, String> {
     })
 }
 
+/// Every function's name.
+#[cfg(test)]
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    TABLES.iter().flat_map(|t| t.iter()).map(|f| f.name)
+}
+
 fn arg<'a>(args: Args<'_, 'a>, i: usize) -> Val<'a> {
     args.get(i).map_or(Val::NIL, Cell::get)
 }
