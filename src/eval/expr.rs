@@ -65,6 +65,10 @@ impl<'c, 'a> Evaluator<'c, 'a> {
                     return Err(Fault::new("a function was not bound to its implementation"));
                 };
                 run(&Call { args: &values, ctx: self.ctx, aux }).map_err(|fault| {
+                    // eKuiper's ln, log and sqrt give this sentence as their value, which nothing is put in front of.
+                    if fault.text.starts_with("The argument must be a") {
+                        return fault;
+                    }
                     let name = self.plan.calls.get(usize::from(*call)).map_or("", |(_, name)| *name);
                     self.ctx.scratch.fault(format_args!("call func {name} error: {}", fault.text))
                 })

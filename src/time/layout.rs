@@ -320,7 +320,13 @@ pub fn parse(layout: &str, text: &str) -> Option<Fields> {
                 });
             }
             Piece::Offset(form) => zone = Stated::Offset(r.offset(form)?),
-            Piece::ZoneName => zone = r.zone_name()?,
+            Piece::ZoneName => {
+                // Behind an offset a name says nothing more.
+                let name = r.zone_name()?;
+                if zone == Stated::Nothing {
+                    zone = name;
+                }
+            }
             Piece::Fraction { fixed: false, .. } => nanos = r.fraction().unwrap_or(nanos),
             Piece::Fraction { digits, fixed: true, .. } => {
                 let text = r.take(1 + digits)?;
@@ -543,6 +549,7 @@ mod tests {
             ("Mon, 02 Jan 2006 15:04:05 MST", "Thu, 16 Jan 2020 02:14:24 CEST", Some((1_579_140_864, 0, 0))),
             ("Mon, 02 Jan 2006 15:04:05 MST", "Thu, 16 Jan 2020 05:14:24 GMT+3", Some((1_579_140_864, 0, 10_800))),
             ("Monday, 02-Jan-06 15:04:05 MST", "Thursday, 16-Jan-20 02:14:24 ABCDE", None),
+            ("2006-01-02 15:04:05 -0700 MST", "2020-01-16 10:14:24 +0800 CST", Some((1_579_140_864, 0, 28_800))),
             ("3:04PM 2006", "12:05AM 1970", Some((300, 0, 0))),
             ("3:04PM 2006", "12:05PM 1970", Some((43_500, 0, 0))),
             ("3:04PM", "13:05PM", None),

@@ -63,10 +63,29 @@ fn to_float(value: Value<'_>) -> Option<f64> {
         Value::Int(i) => Some(arg::go_float(i)),
         Value::Float(x) => Some(x),
         Value::Bool(b) => Some(f64::from(u8::from(b))),
-        // A number beyond a float is an error, the word "inf" is not.
-        Value::Str(text) => text.parse().ok().filter(|x: &f64| x.is_finite() || !text.contains(|c: char| c.is_ascii_digit())),
+        Value::Str(text) => go_parse_float(text),
         _ => None,
     }
+}
+
+/// Go's `strconv.ParseFloat`: single underscores may stand between digits; a number beyond a float is none, the word `inf` is one.
+fn go_parse_float(text: &str) -> Option<f64> {
+    if !text.contains('_') {
+        return text.parse().ok().filter(|x: &f64| x.is_finite() || !text.contains(|c: char| c.is_ascii_digit()));
+    }
+    // More digits than this are beyond what anybody groups.
+    let mut plain: heapless::String<64> = heapless::String::new();
+    let mut before = '_';
+    for c in text.chars() {
+        if c == '_' && !before.is_ascii_digit() || before == '_' && !plain.is_empty() && !c.is_ascii_digit() {
+            return None;
+        }
+        if c != '_' {
+            plain.push(c).ok()?;
+        }
+        before = c;
+    }
+    if before == '_' { None } else { go_parse_float(&plain) }
 }
 
 /// Text without an exponent; times as Go prints them, lists and maps as `%v`.
@@ -135,7 +154,8 @@ fn chr<'a>(c: &Call<'_, 'a>) -> Eval<'a> {
     let rune = |i: i64| Ok(Value::Int(i64::from(i as i32)));
     match c.arg(0) {
         Value::Int(i) => rune(i),
-        Value::Float(x) => rune(arg::go_int(x)),
+        // What no int32 holds is the smallest one, as on amd64.
+        Value::Float(x) => rune(i64::from(i32::try_from(arg::go_int(x)).unwrap_or(i32::MIN))),
         Value::Str(text) if text.len() > 1 => Err(Fault::new("Parameter length cannot larger than 1.")),
         Value::Str(text) => {
             text.chars().next().map(|ch| Value::Int(i64::from(u32::from(ch)))).ok_or(Fault::new("Parameter length cannot be 0."))
@@ -360,6 +380,10 @@ mod tests {
             ("cast", &[J("[1]"), S("bigint")], "!cannot convert []interface {}([1]) to int"),
             ("cast", &[S("1.5"), S("float")], "1.5"),
             ("cast", &[S("1e3"), S("float")], "1000"),
+            ("cast", &[S("1_0.5"), S("float")], "10.5"),
+            ("cast", &[S("1__0"), S("float")], "!cannot convert string(1__0) to float64"),
+            ("cast", &[S("_1"), S("float")], "!cannot convert"),
+            ("cast", &[S("1_"), S("float")], "!cannot convert"),
             ("cast", &[S(" 7 "), S("float")], "!cannot convert string( 7 ) to float64"),
             ("cast", &[S("1e999"), S("float")], "!cannot convert string(1e999) to float64"),
             ("cast", &[F(1e6), S("string")], "\"1000000\""),
@@ -390,6 +414,7 @@ mod tests {
             ("chr", &[S("A")], "65"),
             ("chr", &[F(65.9)], "65"),
             ("chr", &[I(-1)], "-1"),
+            ("chr", &[F(1e20)], "-2147483648"),
             ("chr", &[S("ab")], "!Parameter length cannot larger than 1."),
             ("chr", &[S("")], "!Parameter length"),
             ("chr", &[B(true)], "!Only bigint, float and string type can be convert to char type."),

@@ -192,8 +192,9 @@ impl<'a> Walk<'_, '_, 'a> {
         if of.is_object() {
             return Ok(of.member(key, scratch)?.unwrap_or(Value::Null));
         }
-        let element = key.parse().ok().and_then(|at| of.elements(scratch)?.nth(at));
-        element.map_or(Err(Miss::Words("unknown parameter")), |element| Ok(element?))
+        let Some(mut elements) = of.elements(scratch) else { return Err(Miss::Words("unknown parameter")) };
+        // A list has no members: what is no place in it leads nowhere, and so stays where it is.
+        key.parse().ok().and_then(|at| elements.nth(at)).map_or(Ok(of), |element| Ok(element?))
     }
 
     /// Writes what `steps` lead to from `at`. Only a fault ends the walk; whatever else fails is passed over.
@@ -448,6 +449,8 @@ mod tests {
             ("json_path_query", &[S("x"), S("$.x")], "!data 'x' is not a valid json string"),
             ("json_path_query", &[GATEWAY, S("deep.x.y[1]")], "20"),
             ("json_path_query", &[GATEWAY, S("no")], "null"),
+            ("json_path_query", &[J("[1]"), S("no")], "[1]"),
+            ("json_path_query", &[GATEWAY, S("name.no")], "!unknown parameter"),
             ("json_path_query", &[GATEWAY, S("$.list[0].v + $.list[1].v")], "3"),
             ("json_path_query", &[J("{\"\\u0061\":\"\\u0062\"}"), S("$.a")], "\"b\""),
         ]);

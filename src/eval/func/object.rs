@@ -124,19 +124,17 @@ fn object_concat<'a>(c: &Call<'_, 'a>) -> Eval<'a> {
 
 fn object_construct<'a>(c: &Call<'_, 'a>) -> Eval<'a> {
     let scratch = c.ctx.scratch;
+    if let Some(pair) = c.args.chunks_exact(2).find(|pair| !matches!(pair[0], Value::Null | Value::Str(_) | Value::Bytes(_))) {
+        let given = go_text(pair[0], scratch)?;
+        return Err(scratch.fault(format_args!("key {given} is not a string")));
+    }
     built(c, |out| {
         for pair in c.args.chunks_exact(2) {
-            let key = match pair[0] {
-                Value::Null => continue,
-                Value::Str(key) => key,
-                Value::Bytes(bytes) => arg::lossy(bytes, scratch)?,
-                Value::Json(..) | Value::Packed(_) => return Err(Fault::new("key is not a string: it is a list or map")),
-                other => {
-                    let given = go_text(other, scratch)?;
-                    return Err(scratch.fault(format_args!("key {given} is not a string")));
-                }
-            };
-            out.entry(key, pair[1])?;
+            match pair[0] {
+                Value::Str(key) => out.entry(key, pair[1])?,
+                Value::Bytes(bytes) => out.entry(arg::lossy(bytes, scratch)?, pair[1])?,
+                _ => {}
+            }
         }
         Ok(())
     })
@@ -288,7 +286,7 @@ mod tests {
             ("object_concat", &[J("{\"a\":1}"), J("[1]")], "!the argument should be map[string]interface{}, got [1]"),
             ("object_construct", &[S("k"), I(1), S("n"), N, N, I(3)], "{\"k\":1,\"n\":null}"),
             ("object_construct", &[F(5.0), I(1)], "!key 5 is not a string"),
-            ("object_construct", &[J("[1]"), I(1)], "!is not a string"),
+            ("object_construct", &[J("[1]"), I(1)], "!key [1] is not a string"),
             ("object_construct", &[], "{}"),
         ]);
     }

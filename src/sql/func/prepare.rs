@@ -16,7 +16,78 @@ const REGEX_BYTES: usize = 1 << 20;
 /// # Errors
 /// What is no pattern, or too large a one.
 pub fn regex(pattern: &str) -> Result<Regex, regex_lite::Error> {
-    regex_lite::RegexBuilder::new(pattern).size_limit(REGEX_BYTES).build()
+    regex_lite::RegexBuilder::new(&translated(pattern)).size_limit(REGEX_BYTES).build()
+}
+
+/// RE2's spellings that our engine takes otherwise: `\Q..\E`, a bare `[` in a class, a brace that repeats nothing.
+fn translated(pattern: &str) -> String {
+    let mut out = String::with_capacity(pattern.len() + 8);
+    let mut rest = pattern;
+    let mut class = false;
+    while let Some(c) = rest.chars().next() {
+        let behind = &rest[c.len_utf8()..];
+        if let Some(quoted) = rest.strip_prefix("\\Q") {
+            let (text, after) = quoted.split_once("\\E").unwrap_or((quoted, ""));
+            for c in text.chars() {
+                if c.is_ascii_punctuation() {
+                    out.push('\\');
+                }
+                out.push(c);
+            }
+            rest = after;
+            continue;
+        }
+        match c {
+            '\\' => {
+                out.push(c);
+                out.extend(behind.chars().next());
+                rest = behind.get(behind.chars().next().map_or(0, char::len_utf8)..).unwrap_or("");
+                continue;
+            }
+            '[' if !class => {
+                class = true;
+                out.push(c);
+                // A bracket that closes nothing yet is one of the class.
+                let negated = behind.strip_prefix('^');
+                if negated.is_some() {
+                    out.push('^');
+                }
+                rest = negated.unwrap_or(behind);
+                if let Some(after) = rest.strip_prefix(']') {
+                    out.push_str("\\]");
+                    rest = after;
+                }
+                continue;
+            }
+            '[' if !behind.starts_with(':') => out.push_str("\\["),
+            '[' => {
+                let len = behind.find(":]").map_or(behind.len(), |at| at + 2);
+                out.push('[');
+                out.push_str(&behind[..len]);
+                rest = &behind[len..];
+                continue;
+            }
+            '&' | '~' if class => {
+                out.push('\\');
+                out.push(c);
+            }
+            ']' => {
+                class = false;
+                out.push(c);
+            }
+            '{' if !class && !repeats(behind) => out.push_str("\\{"),
+            _ => out.push(c),
+        }
+        rest = behind;
+    }
+    out
+}
+
+/// Whether `n}`, `n,}` or `n,m}` stands here.
+fn repeats(text: &str) -> bool {
+    let Some((inside, _)) = text.split_once('}') else { return false };
+    let (least, most) = inside.split_once(',').unwrap_or((inside, ""));
+    !least.is_empty() && least.bytes().chain(most.bytes()).all(|b| b.is_ascii_digit())
 }
 
 /// What `name`'s literal second argument compiles to; `zone` knows time zones by name. A pattern or zone that does not compile is
@@ -39,6 +110,28 @@ pub fn prepare(name: &str, second: Option<&str>, zone: &dyn Fn(&str) -> Option<Z
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn spellings_of_re2() {
+        for (pattern, text, found) in [
+            ("[1 a <nil> [2]]", "x2]", true),
+            ("^[[]$", "[", true),
+            ("[]a]+$", "]a", true),
+            ("[^]a]", "]a", false),
+            ("^[[:alpha:]]+$", "ab", true),
+            ("[a&&b]", "&", true),
+            ("\\Qa.b\\E+", "a.bb", true),
+            ("\\Qa.b", "axb", false),
+            ("^a{$", "a{", true),
+            ("^{x}$", "{x}", true),
+            ("^a{2}$", "aa", true),
+            ("^a{1,}b{0,2}$", "aab", true),
+            ("\\[a\\]", "[a]", true),
+        ] {
+            assert_eq!(regex(pattern).map(|r| r.is_match(text)), Ok(found), "{pattern}");
+        }
+        assert!(regex("a\\").is_err() && regex("[a").is_err() && regex("(").is_err());
+    }
 
     #[test]
     fn what_compiles() {
