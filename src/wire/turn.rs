@@ -5,6 +5,7 @@
 
 use super::{
     conn::{Conn, Fault, HeadCache, Settings, Step},
+    head::Method,
     reply::{Out, REPLY_BYTES, Reply},
     verdict::{Answer, Gate, Peer, Verdict},
 };
@@ -104,7 +105,9 @@ impl<G: Gate> Port<G> {
                 Step::Close => return Turn::Close,
                 Step::Head(head) => {
                     self.counters.requests_total += 1;
-                    match self.gate.head(&head, peer, now) {
+                    // `OPTIONS *` asks about the server as a whole (RFC 9110 §9.3.7), which no gate answers for.
+                    let verdict = if head.raw_path() == "*" { Verdict::Refuse(server_options()) } else { self.gate.head(&head, peer, now) };
+                    match verdict {
                         Verdict::Take(ticket) => {
                             if let Err(fault) = conn.take(ticket, &self.settings, now, out) {
                                 self.gate.dropped(ticket);
@@ -187,6 +190,10 @@ impl<G: Gate> Port<G> {
     }
 }
 
+fn server_options() -> Reply {
+    Reply::empty(204).allow([Method::Post, Method::Put, Method::Options].into_iter().collect())
+}
+
 #[cfg(test)]
 mod tests {
     use core::{net::Ipv4Addr, time::Duration};
@@ -197,11 +204,7 @@ mod tests {
     use crate::{
         limits::CONN_BYTES,
         time::Timestamp,
-        wire::{
-            conn::Deadlines,
-            head::{Head, Method},
-            reply::Methods,
-        },
+        wire::{conn::Deadlines, head::Head, reply::Methods},
     };
 
     /// Takes POST and PUT to `/a`, says what it got; refuses everything else from the head.
@@ -308,6 +311,8 @@ mod tests {
         assert_eq!(answers(&converse(&[past.as_bytes()])), ["404! no such path"]);
         let chunked = "PUT /b HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
         assert_eq!(same_however_split([chunked, &post("/a", "z")].concat().as_bytes()), ["404! no such path"]);
+        let sent = converse(&[b"OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n"]);
+        assert_eq!(sent, "HTTP/1.1 204 No Content\r\nAllow: POST, PUT, OPTIONS\r\n\r\n");
         let head = "HEAD /a HTTP/1.1\r\nHost: x\r\n\r\n";
         assert!(converse(&[head.as_bytes()]).ends_with("\r\n\r\n"));
     }
