@@ -16,6 +16,8 @@ pub mod lower;
 pub mod parse;
 pub mod plan;
 #[cfg(test)]
+mod samples;
+#[cfg(test)]
 mod soup;
 mod text;
 pub mod token;

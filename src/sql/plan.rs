@@ -393,6 +393,7 @@ pub struct Window {
 /// Kinds of window; lengths in milliseconds. A time window whose length or hop is not above 0 is accepted, and never closes.
 #[derive(Debug)]
 #[expect(missing_docs, reason = "facts §7.6 has the words")]
+#[expect(clippy::large_enum_variant, reason = "one per plan")]
 pub enum WindowKind {
     Tumbling { length_ms: i64 },
     Hopping { length_ms: i64, hop_ms: i64 },

@@ -15,6 +15,8 @@ pub mod math;
 pub mod object;
 pub mod other;
 pub mod prepare;
+#[cfg(test)]
+mod reference;
 pub mod set;
 pub mod string;
 pub mod window;

@@ -338,3 +338,156 @@ fn windows_and_clauses() {
         assert!(!p.grouped);
     }
 }
+
+#[test]
+fn calls() {
+    let w = "GROUP BY COUNTWINDOW(4)";
+    for (rule, sql, want) in [
+        ("scalar", "SELECT abs(a) FROM demo", "abs=abs(demo.a)".to_owned()),
+        ("alias_name_kept", "SELECT CEIL(a) FROM demo", "ceil=ceiling(demo.a)".to_owned()),
+        ("aggregate", &format!("SELECT avg(a) AS m, count(*) FROM demo {w}"), "m=avg(demo.a); count=count(*0)".to_owned()),
+        ("of_all", &format!("SELECT collect(*) AS c FROM demo {w}"), "c=collect(*1)".to_owned()),
+        ("of_most", &format!("SELECT collect(* EXCEPT(b)) AS c FROM demo {w}"), "c=collect(row(demo.*-b+))".to_owned()),
+        ("deduplicate", &format!("SELECT deduplicate(a, true) AS d FROM demo {w}"), "d=deduplicate(*1 demo.a true)".to_owned()),
+        ("equal_ones_once", &format!("SELECT avg(a) AS m, avg(a) + 1 AS n FROM demo {w}"), "m=avg(demo.a); n=[+ avg(demo.a) 1]".to_owned()),
+        ("of_an_alias", &format!("SELECT a + 1 AS x, sum(x) AS s FROM demo {w}"), "x=@x; s=sum(@x); @x:=[+ demo.a 1]".to_owned()),
+        (
+            "analytic",
+            "SELECT lag(a) OVER (PARTITION BY b WHEN c > 1) AS l FROM demo",
+            "l=lag(demo.a)/by demo.b/when [> demo.c 1]".to_owned(),
+        ),
+        ("nested_analytic", "SELECT lag(lag(a)) AS l FROM demo", "l=lag(lag(demo.a))".to_owned()),
+        ("analytic_inside_aggregate", &format!("SELECT avg(lag(a)) AS l FROM demo {w}"), "l=avg(lag(demo.a))".to_owned()),
+        ("aggregate_inside_analytic", &format!("SELECT lag(avg(a)) AS l FROM demo {w}"), "l=late lag(avg(demo.a))".to_owned()),
+        ("changed_cols", "SELECT changed_cols(\"p\", true, *, c) FROM demo", "spread late changed_cols(* \"p\" true demo.c)".to_owned()),
+        ("named_changed_cols", "SELECT changed_cols(\"p\", true, a) AS x FROM demo", "x=late changed_cols(\"p\" true demo.a)".to_owned()),
+        ("row_number", &format!("SELECT *, row_number() AS n FROM demo {w}"), "*(demo.*-+); n=#row".to_owned()),
+        ("set", "SELECT unnest(a) AS u, b FROM demo", "unnest u=demo.a; b!=demo.b".to_owned()),
+        (
+            "meta",
+            "SELECT meta(topic) AS t, meta(\"path\"), meta(header->\"x-device\") AS h, meta(*) AS m FROM demo",
+            "t=meta:topic; meta=meta:path; h=meta:header->x-device; m=meta:*".to_owned(),
+        ),
+        ("meta_path", "SELECT meta(header.host) AS h, meta(demo.path) AS p FROM demo", "h=meta:header->host; p=meta:path".to_owned()),
+    ] {
+        assert_eq!(fields(&plan("demo", sql)), want, "{rule}");
+    }
+}
+
+#[test]
+fn aggregates_of_clauses() {
+    let p = plan("demo", "SELECT a FROM demo WHERE a > avg(a) GROUP BY COUNTWINDOW(2) HAVING avg(a) > 1 ORDER BY count(*) DESC");
+    assert_eq!(p.filter.as_ref().map(|f| show(&p, f)).as_deref(), Some("[> demo.a where-avg(demo.a)]"));
+    assert_eq!(p.having.as_ref().map(|f| show(&p, f)).as_deref(), Some("[> avg(demo.a) 1]"));
+    assert_eq!((p.filter_aggregates.len(), p.aggregates.len(), p.grouped), (1, 2, false));
+    let p = plan("demo", "SELECT avg(a) AS m FROM demo WHERE m > 1 GROUP BY TUMBLINGWINDOW(ss, 1) HAVING m > 2");
+    assert_eq!(p.filter.as_ref().map(|f| show(&p, f)).as_deref(), Some("[> where-avg(demo.a) 1]"));
+    assert_eq!(fields(&p), "m=@m; @m+:=avg(demo.a)");
+    assert!(p.grouped && !p.filters_before_window(false));
+    for (sql, processing, event) in [
+        ("SELECT a FROM demo WHERE a > 1 GROUP BY TUMBLINGWINDOW(ss, 1)", true, false),
+        ("SELECT a FROM demo WHERE a > 1 GROUP BY STATEWINDOW(a)", true, false),
+        ("SELECT a FROM demo WHERE a > 1 GROUP BY COUNTWINDOW(2)", false, false),
+        ("SELECT a FROM demo WHERE a > 1 GROUP BY SLIDINGWINDOW(ss, 2)", false, false),
+        ("SELECT a FROM demo WHERE a > 1", false, false),
+    ] {
+        let p = plan("demo", sql);
+        assert_eq!((p.filters_before_window(false), p.filters_before_window(true)), (processing, event), "{sql}");
+    }
+}
+
+#[test]
+fn misplaced_calls() {
+    for (rule, sql, want) in [
+        (
+            "aggregate_in_group",
+            "SELECT a FROM demo GROUP BY COUNTWINDOW(2), count(a)",
+            Some("Not allowed to call aggregate functions in GROUP BY clause: count(a)."),
+        ),
+        (
+            "aggregate_alias_in_group",
+            "SELECT count(a) AS c FROM demo GROUP BY COUNTWINDOW(2), c",
+            Some("Not allowed to call aggregate functions in GROUP BY clause: c."),
+        ),
+        (
+            "aggregate_in_window_filter",
+            "SELECT a FROM demo GROUP BY COUNTWINDOW(2) FILTER(WHERE sum(a) > 1)",
+            Some("Not allowed to call aggregate functions in GROUP BY clause"),
+        ),
+        ("nested_aggregate", "SELECT sum(avg(a)) FROM demo", Some("invalid argument for func sum: aggregate argument is not allowed")),
+        (
+            "nested_by_alias",
+            "SELECT count(a) AS a, sum(a) AS b FROM demo",
+            Some("invalid argument for func sum: aggregate argument is not allowed"),
+        ),
+        (
+            "having_scalar",
+            "SELECT count(*) FROM demo HAVING sin(a) > 1",
+            Some("Not allowed to call non-aggregate functions in HAVING clause"),
+        ),
+        ("having_scalar_of_aggregate", "SELECT count(*) AS c FROM demo HAVING sin(c) > 1", None),
+        ("having_path", "SELECT collect(*) AS c FROM demo HAVING c[2]->t > 20", None),
+        (
+            "having_path_and_column",
+            "SELECT collect(*) AS c FROM demo HAVING c[2]->t + t > 20",
+            Some("Not allowed to call non-aggregate functions in HAVING clause"),
+        ),
+        ("aggregate_without_window", "SELECT count(*) FROM demo WHERE count(*) > 1", None),
+        (
+            "hits_in_window",
+            "SELECT last_hit_count() FROM demo GROUP BY COUNTWINDOW(2)",
+            Some("function last_hit_count is not allowed in an aggregate query"),
+        ),
+        ("hits_in_window_condition", "SELECT * FROM demo GROUP BY SLIDINGWINDOW(ss, 5) OVER (WHEN last_hit_time() > 1)", None),
+        ("row_number_in_where", "SELECT a FROM demo WHERE row_number() > 1", Some("window functions can only be in select fields")),
+        ("row_number_over", "SELECT row_number() OVER (PARTITION BY a ORDER BY b DESC) AS n FROM demo GROUP BY COUNTWINDOW(2)", None),
+        ("set_in_where", "SELECT a FROM demo WHERE unnest(a) > 1", Some("select statement shouldn't has srf except fields")),
+        ("two_sets", "SELECT unnest(a), unnest(b) FROM demo", Some("select clause shouldn't has multi set-returning-functions")),
+        ("nested_set", "SELECT abs(unnest(a)) FROM demo", Some("select clause shouldn't has nested set-returning-functions")),
+        (
+            "changed_cols_in_where",
+            "SELECT a FROM demo WHERE changed_cols('a', true, a)",
+            Some("function changed_cols can only be used inside the select clause"),
+        ),
+        ("over_of_scalar", "SELECT abs(a) OVER (PARTITION BY b) FROM demo", Some("Found OVER after non analytic function abs")),
+        ("over_of_aggregate", "SELECT sum(a) OVER (PARTITION BY b) FROM demo", Some("Found OVER after non analytic function sum")),
+        (
+            "over_of_changed_cols",
+            "SELECT changed_cols('a', true, a) OVER (PARTITION BY b) FROM demo",
+            Some("Found OVER after non analytic function changed_cols"),
+        ),
+        ("over_empty", "SELECT lag(a) OVER () FROM demo", Some("found \")\", expected partition by or when after OVER (")),
+        ("filter_of_aggregate", "SELECT sum(a) FILTER(WHERE b > 1) FROM demo", Some("found \"FILTER\", expected FROM")),
+        ("arity", "SELECT abs(a, b) FROM demo", Some("validate function abs error: Expect 1 arguments but found 2.")),
+        ("arity_at_least", "SELECT concat() FROM demo", Some("validate function concat error: At least has 1 argument but found 0.")),
+        (
+            "literal_type",
+            "SELECT abs('a') FROM demo",
+            Some("validate function abs error: Expect number - float or int type for parameter 1"),
+        ),
+        (
+            "comparison_is_boolean",
+            "SELECT abs(a > 1) FROM demo",
+            Some("validate function abs error: Expect number - float or int type for parameter 1"),
+        ),
+        ("trailing_comma", "SELECT abs(a,) FROM demo", None),
+        ("acc_of_two", "SELECT acc_sum(a, b > 1) FROM demo", Some("validate function acc_sum error: Expect 1/3 arguments but found 2.")),
+        ("lag_column_as_count", "SELECT lag(a, b) FROM demo", Some("validate function lag error: Expect int type for parameter 2")),
+        ("lag_negative", "SELECT lag(a, -1) FROM demo", Some("validate function lag error: the index should not be a negative integer")),
+        (
+            "cast_type",
+            "SELECT cast(a, 'int') FROM demo",
+            Some("validate function cast error: Expect one of following value for the 2nd parameter: bigint"),
+        ),
+        ("meta_of_number", "SELECT meta(1) FROM demo", Some("validate function meta error: Expect meta reference type for parameter 1")),
+        ("call_open", "SELECT abs(a FROM demo", Some("found function call \"abs\", expected ), but with \"FROM\".")),
+    ] {
+        let outcome = plan_of("demo", sql);
+        match want {
+            Some(want) => {
+                assert!(outcome.as_ref().is_err_and(|e| e.starts_with(want.trim_end_matches('.'))), "{rule}: {:?}", outcome.as_ref().err())
+            }
+            None => assert!(outcome.is_ok(), "{rule}: {:?}", outcome.as_ref().err()),
+        }
+    }
+}
