@@ -305,7 +305,11 @@ impl Engine {
         for (id, running) in &self.rules {
             let lost: u64 =
                 running.rule.readers().filter_map(|(f, r)| Some(self.feeds.open.get(usize::from(f.0))?.as_ref()?.ring.lost(r))).sum();
-            rules.insert(id.clone(), json!({ "dropped_queue_total": lost, "blocked": running.rule.is_blocked() }));
+            let mut own = Map::new();
+            own.insert("dropped_queue_total".into(), json!(lost));
+            own.insert("blocked".into(), json!(running.rule.is_blocked()));
+            own.extend(running.rule.counters().all().iter().map(|(name, n)| ((*name).to_owned(), json!(n))));
+            rules.insert(id.clone(), Json::Object(own));
             for sink in &running.rule.unit.sinks {
                 let mut counts: Map<String, Json> = sink.drops().all().iter().map(|(name, n)| ((*name).to_owned(), json!(n))).collect();
                 counts.insert("waiting".into(), json!(sink.waiting()));

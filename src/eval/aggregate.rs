@@ -155,6 +155,13 @@ impl Kinds {
         Ok(())
     }
 
+    /// Bytes that the accumulators of a group keep outside its value.
+    #[must_use]
+    pub fn own_bytes<B: AsRef<[u8]> + AsMut<[u8]>>(&self, store: &Store<B>, group: Id, base: usize) -> usize {
+        let own = |i: usize| Id::from_raw(u32_at(store.get(group), base + i * ACC_BYTES + OWN));
+        (0..self.0.len()).filter_map(own).map(|id| store.get(id).len()).sum()
+    }
+
     /// Gives back what the accumulators of a group keep outside its value.
     pub fn release<B: AsRef<[u8]> + AsMut<[u8]>>(&self, store: &mut Store<B>, group: Id, base: usize) {
         for (i, kind) in self.0.iter().enumerate() {

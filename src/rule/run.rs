@@ -15,7 +15,6 @@ use super::single;
 use super::stage::{Deliver, Pending, Select, Stage};
 use super::windowed::{Around, Counters, WindowOptions, Windowed, analytics, event_time, shares};
 use crate::decode::strict::Strict;
-use crate::eval::aggregate::Kinds;
 use crate::eval::analytic::Memory;
 use crate::eval::expr::Evaluator;
 use crate::eval::row::Row;
@@ -127,7 +126,6 @@ pub struct Rule {
     pending: Pending,
     windowed: Windowed,
     analytic: Memory<Box<[u8]>>,
-    aggregates: [Kinds; 2],
     /// The row that was read last must be offered again: its window is emitted first.
     again: bool,
 }
@@ -144,11 +142,9 @@ impl Rule {
             Windowed::new(&unit.plan, &unit.facts.zone, unit.event_time, unit.late_ms, unit.window, shares, unit.group_count);
         windowed.set_time_slots(unit.time_slots.clone());
         let analytic = Memory::new(vec![0; shares.analytic].into_boxed_slice());
-        let aggregates = [Kinds::of(&unit.plan.aggregates), Kinds::of(&unit.plan.filter_aggregates)];
         Self {
             windowed,
             analytic,
-            aggregates,
             again: false,
             unit,
             inputs,
@@ -213,7 +209,7 @@ impl Rule {
         if self.is_blocked() && !self.retry(lent) {
             return Slice::Blocked;
         }
-        self.windowed.clock(lent.now);
+        self.windowed.clock(lent.now, lent.rows.len());
         let mut fuel = SLICE_FUEL;
         for _ in 0..SLICE_ROWS {
             let (next, mut until) = self.next_input(feeds, lent.now);
@@ -367,7 +363,7 @@ impl Rule {
         lent: &mut Lent<'_>,
         again: bool,
     ) -> (u32, bool) {
-        let Self { unit, inputs, tables, hits, agg_hits, rng, regexes, pending, windowed, analytic, aggregates, .. } = self;
+        let Self { unit, inputs, tables, hits, agg_hits, rng, regexes, pending, windowed, analytic, .. } = self;
         let RuleUnit { plan, facts, shaping, ops, sinks, send_error, .. } = unit;
         let (fuel, delay_ms) = (Cell::new(SLICE_FUEL), Cell::new(0));
         let now = lent.now;
@@ -441,7 +437,7 @@ impl Rule {
             if single::is_plain(plan) {
                 select.alone(&ev, lent.rows);
             } else {
-                single::run(&ev, aggregates, &mut select, lent.rows);
+                single::run(&ev, windowed.kinds(), &mut select, lent.rows);
             }
         }
         if delay_ms.get() > 0 {

@@ -16,7 +16,7 @@ pub(super) fn is_plain(plan: &Plan) -> bool {
 }
 
 /// The whole way of one row.
-pub(super) fn run<'a>(ev: &Evaluator<'_, 'a>, [aggregates, filters]: &[Kinds; 2], select: &mut Select<'_>, rows: &mut [u8]) {
+pub(super) fn run<'a>(ev: &Evaluator<'_, 'a>, (aggregates, filters): (&Kinds, &Kinds), select: &mut Select<'_>, rows: &mut [u8]) {
     let plan = ev.plan;
     let project = select.ops.project;
     if let Err(fault) = group(ev, filters, &plan.filter_aggregates) {

@@ -10,6 +10,7 @@ use core::time::Duration;
 use super::collect::{Bench, Bound, Collection, Units, first_bytes, group_key, key_of, run, store_first};
 use super::join::{Joiner, Span};
 use super::run::SLICE_FUEL;
+use super::single;
 use super::stage::{Select, Stage, prefixed};
 use crate::eval::Bounds;
 use crate::eval::aggregate::{Kinds, Trouble};
@@ -105,6 +106,9 @@ pub(super) struct Windowed {
     analytic_slots: Vec<Slot>,
     parked: Box<[u8]>,
     parked_len: usize,
+    overgrown: bool,
+    /// Bytes of one message: a group that grows beyond most of it is emitted early.
+    out_bytes: usize,
     /// A partition that left while the rows were out of reach; 0: none.
     gone_tag: u32,
 }
@@ -253,6 +257,8 @@ impl Windowed {
             analytic_slots,
             parked_len: 0,
             gone_tag: 0,
+            out_bytes: usize::MAX,
+            overgrown: false,
         }
     }
 
@@ -264,6 +270,11 @@ impl Windowed {
     /// True if rows do not go straight through.
     pub(super) const fn is_used(&self) -> bool {
         self.window.is_some() || self.watermark.is_some()
+    }
+
+    /// The aggregates of SELECT, and those of WHERE.
+    pub(super) const fn kinds(&self) -> (&Kinds, &Kinds) {
+        (&self.bound.aggregates, &self.bound.filter_aggregates)
     }
 
     /// True while a collection is being emitted.
@@ -286,8 +297,9 @@ impl Windowed {
         }
     }
 
-    /// Sees whether the wall clock was set since the last slice.
-    pub(super) fn clock(&mut self, now: Now) {
+    /// Sees whether the wall clock was set since the last slice, and how large a message may be.
+    pub(super) fn clock(&mut self, now: Now, out_bytes: usize) {
+        self.out_bytes = out_bytes;
         let mono_ms = i64::try_from(now.mono.0 / 1_000_000).unwrap_or(i64::MAX);
         let offset = now.wall.0.saturating_sub(mono_ms);
         if let Some(old) = self.offset_ms {
@@ -423,6 +435,9 @@ impl Windowed {
         }
         if let Some(Step::CloseAfter(start)) = close {
             self.close_part(tag, bounds(start, coming.time_ms));
+        }
+        if core::mem::take(&mut self.overgrown) && self.open.is_none() {
+            self.early(now);
         }
         Entered::In
     }
@@ -598,7 +613,11 @@ impl Windowed {
             }
         };
         match self.bound.aggregates.add(&mut self.groups, id, 0, &ev.plan.aggregates, ev) {
-            Ok(()) => Ok(None),
+            Ok(()) => {
+                self.overgrown =
+                    self.bound.aggregates.grow() && self.bound.aggregates.own_bytes(&self.groups, id, 0) > self.out_bytes / 4 * 3;
+                Ok(None)
+            }
             Err(Trouble::Full) => Err(NoRoom::Full),
             Err(Trouble::Fault(fault)) => {
                 self.lose(fault);
@@ -688,10 +707,10 @@ impl Windowed {
         let now = select.now;
         let at = match &mut self.watermark {
             None => At::Clock(now),
-            Some(mark) => {
-                mark.idle(now);
-                let Some(mark) = mark.mark() else { return false };
-                if self.held < self.rows.len() && self.rows.time(self.held) <= mark {
+            Some(watermark) => {
+                watermark.idle(now);
+                let Some(mark) = watermark.mark() else { return false };
+                if watermark.has_moved() && self.held < self.rows.len() && self.rows.time(self.held) <= mark {
                     let time = self.rows.time(self.held);
                     // Groups cannot be taken apart again: what ends before this row closes first.
                     if self.incremental
@@ -704,6 +723,7 @@ impl Windowed {
                     self.release(around, select);
                     return true;
                 }
+                watermark.settle();
                 At::Watermark(mark)
             }
         };
@@ -766,7 +786,11 @@ impl Windowed {
                 }
                 Released::Join
             } else {
-                select.alone(ev, around.out);
+                if single::is_plain(stage.plan) {
+                    select.alone(ev, around.out);
+                } else {
+                    single::run(ev, self.kinds(), select, around.out);
+                }
                 Released::Drop
             }
         };

@@ -18,6 +18,8 @@ pub struct Watermark {
     idle: Option<Duration>,
     /// When the last event came.
     fed: Instant,
+    /// It moved since [`Watermark::settle`].
+    moved: bool,
     /// Events that came too late.
     pub late_total: u64,
 }
@@ -26,7 +28,7 @@ impl Watermark {
     /// A mark over sources of which some are tables. `idle`: the silence after which it goes on by itself.
     #[must_use]
     pub fn new(tables: Vec<bool>, late_ms: i64, idle: Option<Duration>) -> Self {
-        Self { late_ms, seen_ms: vec![None; tables.len()], tables, mark_ms: None, idle, fed: Instant(0), late_total: 0 }
+        Self { late_ms, seen_ms: vec![None; tables.len()], tables, mark_ms: None, idle, fed: Instant(0), moved: false, late_total: 0 }
     }
 
     /// An event of time `time_ms` came; false if it is late.
@@ -46,6 +48,17 @@ impl Watermark {
     #[must_use]
     pub const fn mark(&self) -> Option<i64> {
         self.mark_ms
+    }
+
+    /// True while what the mark passed by its last move is let go: an event that comes at the very mark waits for the next move.
+    #[must_use]
+    pub const fn has_moved(&self) -> bool {
+        self.moved
+    }
+
+    /// All that the mark passed is gone.
+    pub const fn settle(&mut self) {
+        self.moved = false;
     }
 
     /// Moves the mark to where the events have brought it.
@@ -87,6 +100,7 @@ impl Watermark {
     fn raise(&mut self, mark_ms: i64) {
         if self.mark_ms.is_none_or(|mark| mark_ms > mark) {
             self.mark_ms = Some(mark_ms);
+            self.moved = true;
         }
     }
 }
