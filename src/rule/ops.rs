@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use crate::source::{Feed, StreamSpec};
-use crate::sql::plan::{Field, Plan};
+use crate::sql::plan::{Field, Plan, WindowKind};
 use crate::stats::{ConnStats, OpStats};
 
 /// One operator.
@@ -122,8 +122,14 @@ impl Ops {
         if !plan.analytics.is_empty() {
             ops.analytic = Some(next(&mut ops, &mut ends, "analytic"));
         }
+        // eKuiper moves WHERE below a window that time alone closes, where it meets FILTER; behind analytic functions it stays there.
+        let below = plan.joins.is_empty() && !event_time && plan.window.as_ref().is_some_and(|w| closes_by_time(&w.kind));
         if let Some(window) = &plan.window {
-            if window.filter.is_some() {
+            if below && (window.filter.is_some() || plan.filter.is_some()) {
+                let op = next(&mut ops, &mut ends, if plan.analytics.is_empty() { "filter" } else { "windowFilter" });
+                ops.window_filter = Some(op);
+                ops.filter = plan.filter.is_some().then_some(op);
+            } else if window.filter.is_some() {
                 ops.window_filter = Some(next(&mut ops, &mut ends, "windowFilter"));
             }
             ops.window = Some(next(&mut ops, &mut ends, "window"));
@@ -135,7 +141,7 @@ impl Ops {
             }
             ops.join = Some(next(&mut ops, &mut ends, "join"));
         }
-        if plan.filter.is_some() {
+        if plan.filter.is_some() && ops.filter.is_none() {
             ops.filter = Some(next(&mut ops, &mut ends, "filter"));
         }
         if !plan.groups.is_empty() {
@@ -171,4 +177,8 @@ impl Ops {
     fn edge(&mut self, from: &str, to: &str) {
         self.edges.entry(from.to_owned()).or_default().push(to.to_owned());
     }
+}
+
+const fn closes_by_time(kind: &WindowKind) -> bool {
+    !matches!(kind, WindowKind::Count { .. } | WindowKind::Sliding { .. })
 }
