@@ -16,7 +16,7 @@ pub mod column;
 mod form;
 pub mod strict;
 
-pub use column::decode_column;
+pub use column::{decode_column, decode_row};
 
 pub use crate::encode::Format;
 use crate::sql::types::{Column, Type};

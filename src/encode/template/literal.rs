@@ -111,12 +111,11 @@ pub(super) fn int_base_0(text: &str) -> Option<i64> {
 }
 
 fn uint_base_0(text: &str) -> Option<u64> {
-    let lower = text.get(..2).map(str::to_ascii_lowercase);
-    let (radix, digits) = match lower.as_deref() {
-        Some("0x") => (16, &text[2..]),
-        Some("0o") => (8, &text[2..]),
-        Some("0b") => (2, &text[2..]),
-        _ if text.len() > 1 && text.starts_with('0') => (8, &text[1..]),
+    let (radix, digits) = match *text.as_bytes() {
+        [b'0', b'x' | b'X', ..] => (16, &text[2..]),
+        [b'0', b'o' | b'O', ..] => (8, &text[2..]),
+        [b'0', b'b' | b'B', ..] => (2, &text[2..]),
+        [b'0', _, ..] => (8, &text[1..]),
         _ => (10, text),
     };
     // An underscore stands behind the prefix or a digit, and before a digit.

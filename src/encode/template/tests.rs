@@ -8,7 +8,7 @@ use super::*;
 use crate::value::Numbers;
 
 /// The message of cases without one.
-const DATA: &str = r#"{"id": 7, "name": "Al \"pha\" <b>&é", "temp": 21.5, "neg": -3, "big": 1234567890123, "f0": 30.0, "exp": 1.5e+300, "small": 1e-07, "ok": true, "nul": null, "arr": [1, 2.5, "x", null], "obj": {"b": 1, "a": {"z": [1]}}, "vals": [{"t": 10.5}, {"t": 20.3}, {"t": 30.3}], "s": "  pad  ", "csv": "a,b,c", "e": "", "date": "2024-03-05T06:07:08Z", "ms": 1700000000000, "words": "the Quick brown-fox HTTPServer2x", "esc": ["a\n\"b\"", "\u00e9"], "nums":[3,1,2], "zero":0, "no":false, "empty":[], "em":{}}"#;
+const DATA: &str = include_str!("data.json");
 
 /// What a template makes of a message, with all bounds as small as a rule's.
 fn render(template: &str, data: &str) -> Result<String, String> {
