@@ -15,12 +15,11 @@ pub mod like;
 pub mod lower;
 pub mod parse;
 pub mod plan;
-#[cfg(test)]
-mod samples;
-#[cfg(test)]
-mod soup;
 mod text;
 pub mod token;
 pub mod types;
 
 pub use error::SqlError;
+
+#[cfg(test)]
+mod tests;

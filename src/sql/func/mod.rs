@@ -15,8 +15,6 @@ pub mod math;
 pub mod object;
 pub mod other;
 pub mod prepare;
-#[cfg(test)]
-mod reference;
 pub mod set;
 pub mod string;
 pub mod window;
@@ -246,33 +244,4 @@ pub fn get(id: FuncId) -> Option<&'static Func> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_are_unique_and_lower_case() {
-        let mut seen = std::collections::BTreeSet::new();
-        for (_, funcs) in FAMILIES {
-            for f in *funcs {
-                for name in std::iter::once(&f.name).chain(f.aliases) {
-                    assert_eq!(*name, name.to_ascii_lowercase());
-                    assert!(seen.insert(*name), "{name} stands twice");
-                }
-                assert!(f.args.min <= f.args.max, "{}", f.name);
-            }
-        }
-    }
-
-    #[test]
-    fn find_and_get_agree() {
-        for (family, funcs) in FAMILIES {
-            for f in *funcs {
-                let (id, found) = find(&f.name.to_ascii_uppercase()).expect("listed");
-                assert_eq!(id.family, *family);
-                assert!(std::ptr::eq(found, f));
-                assert!(get(id).is_some_and(|g| std::ptr::eq(g, f)));
-            }
-        }
-        assert!(find("no_such_function").is_none());
-    }
-}
+mod tests;

@@ -1,6 +1,6 @@
-//! The function list of `docs/sql.md`, and the test that keeps the page true.
+//! The tables agree with themselves, with eKuiper's list, and with `docs/sql.md`, whose list is written here.
 
-use super::{FAMILIES, Family, Func, Kind, Nulls};
+use super::*;
 use std::fmt::Write as _;
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/sql.md");
@@ -98,4 +98,31 @@ fn every_built_in_function_is_listed() {
     let missing: Vec<&&str> = all.iter().filter(|name| super::find(name).is_none()).collect();
     println!("functions: {} of {} listed", all.len() - missing.len(), all.len());
     assert!(missing.is_empty(), "{missing:?}");
+}
+
+#[test]
+fn names_are_unique_and_lower_case() {
+    let mut seen = std::collections::BTreeSet::new();
+    for (_, funcs) in FAMILIES {
+        for f in *funcs {
+            for name in std::iter::once(&f.name).chain(f.aliases) {
+                assert_eq!(*name, name.to_ascii_lowercase());
+                assert!(seen.insert(*name), "{name} stands twice");
+            }
+            assert!(f.args.min <= f.args.max, "{}", f.name);
+        }
+    }
+}
+
+#[test]
+fn find_and_get_agree() {
+    for (family, funcs) in FAMILIES {
+        for f in *funcs {
+            let (id, found) = find(&f.name.to_ascii_uppercase()).expect("listed");
+            assert_eq!(id.family, *family);
+            assert!(std::ptr::eq(found, f));
+            assert!(get(id).is_some_and(|g| std::ptr::eq(g, f)));
+        }
+    }
+    assert!(find("no_such_function").is_none());
 }

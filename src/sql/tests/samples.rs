@@ -1,12 +1,12 @@
 //! Every statement of the recorded SQL cases, parsed and planned: what eKuiper takes is taken, what it refuses is refused.
 
-use super::ddl::Create;
-use super::lower::lower;
-use super::parse::{self, Statement};
-use super::plan::{Plan, Source};
+use crate::sql::ddl::Create;
+use crate::sql::lower::lower;
+use crate::sql::parse::{self, Statement};
+use crate::sql::plan::{Plan, Source};
 use serde_json::Value;
 
-const CASES: &str = include_str!("../../tests/data/cases/sql-sample.jsonl");
+const CASES: &str = include_str!("../../../tests/data/cases/sql-sample.jsonl");
 
 fn create(sql: &str) -> Result<Create, String> {
     match parse::statement(sql) {

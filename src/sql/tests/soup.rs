@@ -1,9 +1,9 @@
 //! Any text gives a statement or an error, and any statement a plan or an error: tried with soups of words.
 
-use super::lower::lower;
-use super::parse::{Statement, statement};
-use super::plan::Source;
-use super::types::{Column, Type};
+use crate::sql::lower::lower;
+use crate::sql::parse::{Statement, statement};
+use crate::sql::plan::Source;
+use crate::sql::types::{Column, Type};
 use proptest::prelude::*;
 
 const WORDS: &[&str] = &[
@@ -152,7 +152,7 @@ fn swallow(text: &str) {
         let sources: Vec<Source> = select.sources().map(|name| source(name, declared)).collect();
         if let Ok(plan) = lower(&select, sources, true, &|_| None) {
             assert_eq!(plan.fields.len(), plan.labels.len());
-            let explained = super::explain::explain(&select, &plan, declared, true);
+            let explained = crate::sql::explain::explain(&select, &plan, declared, true);
             assert!(explained.is_ok_and(|text| text.contains("ProjectPlan")));
         }
     }
@@ -183,7 +183,7 @@ proptest! {
             "SELECT {a} AS x, {b}, *, {c} AS y INVISIBLE FROM demo WHERE {d} \
              GROUP BY HOPPINGWINDOW(ss, 2, 1) FILTER (WHERE {b}) OVER (WHEN {c} PARTITION BY {a}), {d} ORDER BY x DESC, b LIMIT 3"
         );
-        prop_assert!(super::parse::select(&sql).is_ok(), "{sql}");
+        prop_assert!(crate::sql::parse::select(&sql).is_ok(), "{sql}");
         swallow(&sql);
         swallow(&format!("SELECT {a} FROM demo LEFT JOIN demo2 ON {b} GROUP BY COUNTWINDOW(3) HAVING {c}"));
     }
