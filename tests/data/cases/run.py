@@ -100,7 +100,10 @@ def run_suite(name, gate, ids, out):
         cmd += [pick, ",".join(ids)]
     if os.path.exists(out):
         os.remove(out)
-    proc = subprocess.run(cmd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=1200)
+    try:
+        proc = subprocess.run(cmd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=600)
+    except subprocess.TimeoutExpired:
+        sys.exit("%s: the runner was not done after 600 s" % name)
     if not os.path.exists(out):
         sys.exit("%s: the runner ended with %d\n%s" % (name, proc.returncode, proc.stdout[-3000:]))
     with open(out, encoding="utf-8") as f:
@@ -127,6 +130,7 @@ def main():
     ap.add_argument("--suite", default=",".join(SUITES), help="comma list")
     ap.add_argument("-v", "--verbose", action="store_true", help="also the reasons of listed cases")
     a = ap.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("SIGTERM"))  # so that the gate is ended too
     binary, suites, listed = os.path.abspath(a.binary), a.suite.split(","), not_yet()
     faults = []
     for name in suites:
