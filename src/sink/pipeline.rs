@@ -42,6 +42,9 @@ pub(super) enum Form {
     Multipart(Multipart),
 }
 
+/// Where the next row begins and how long the payload is, or the step that failed and why.
+type Filled = Result<(usize, usize), (usize, Sentence)>;
+
 /// Place of a step in [`Pipeline::ops`].
 #[derive(Debug, Clone, Copy)]
 struct Steps {
@@ -334,7 +337,7 @@ impl Pipeline {
     }
 
     /// Writes rows from `place` on into the payload, as many as fit: where the next begins, and the payload's length.
-    fn fill(&mut self, rows: Packed<'_>, job: &mut Job<'_>) -> (Result<(usize, usize), (usize, Sentence)>, usize) {
+    fn fill(&mut self, rows: Packed<'_>, job: &mut Job<'_>) -> (Filled, usize) {
         let SinkScratch { head, payload, work, .. } = &mut *job.scratch;
         let mut head = Out::new(head);
         {
@@ -500,6 +503,7 @@ impl Sheet<'_> {
 }
 
 /// Encodes a shaped value into `payload`; `count` is what the batch, if there is one, holds already.
+#[expect(clippy::result_large_err, reason = "the sentence outlives the scratch it was made in, and nothing is allocated for it")]
 fn make<'a>(
     shaped: Result<Shaped<'a>, Fault<'a>>,
     payload: &mut [u8],

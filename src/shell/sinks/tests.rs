@@ -125,8 +125,7 @@ fn server(script: Vec<Act>) -> (String, mpsc::Receiver<String>) {
         for stream in listener.incoming() {
             let mut stream = stream.expect("a connection");
             let mut raw = Vec::new();
-            loop {
-                let Some(request) = request(&mut stream, &mut raw) else { break };
+            while let Some(request) = request(&mut stream, &mut raw) {
                 if tell.send(request).is_err() {
                     return;
                 }
