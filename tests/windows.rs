@@ -578,3 +578,38 @@ fn a_step_of_the_clock_neither_closes_early_nor_stalls() {
         assert!(metrics.iter().any(|(n, _)| n.ends_with("clock_steps_total")));
     }
 }
+
+#[test]
+fn overlapping_windows_sum_up_to_the_same() {
+    for (window, seed) in [("COUNTWINDOW(50, 1)", 1), ("COUNTWINDOW(50, 7)", 2), ("SLIDINGWINDOW(ss, 5)", 3), ("COUNTWINDOW(9, 2)", 4)] {
+        let mut dice = Dice(seed);
+        // `collect` cannot be put together from parts: its windows are summed up row by row.
+        let list = "avg(v) AS a, min(v) AS mn, max(v) AS mx, stddev(v) AS sd, count(v) AS c, sum(v) AS s, last_value(v, true) AS l, i";
+        let mut a = Bench::new(1);
+        a.stream(DEMO);
+        rule(&mut a, &format!("SELECT {list} FROM demo GROUP BY {window}"), json!({}));
+        let mut b = Bench::new(1);
+        b.stream(DEMO);
+        rule(&mut b, &format!("SELECT {list}, collect(v) AS x FROM demo GROUP BY {window}"), json!({}));
+        for i in 0..400 {
+            let body = match dice.below(10) {
+                0 => json!({"i": i}),
+                n => json!({"i": i, "v": n * 17 % 23}),
+            };
+            let gap = dice.below(300);
+            for bench in [&mut a, &mut b] {
+                bench.push("/d", &body.to_string());
+                bench.pass(gap);
+                bench.settle();
+            }
+            if i % 40 == 39 {
+                let mut want = rows(&mut b);
+                for row in &mut want {
+                    row.as_object_mut().expect("a row").remove("x");
+                }
+                let got = rows(&mut a);
+                assert!(close(&got.clone().into(), &want.clone().into()), "{window} {i}\n got {got:?}\nwant {want:?}");
+            }
+        }
+    }
+}

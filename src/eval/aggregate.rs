@@ -155,6 +155,19 @@ impl Kinds {
         Ok(())
     }
 
+    /// True if the accumulators of two runs of rows make those of both.
+    #[must_use]
+    pub fn can_merge(&self) -> bool {
+        self.0.iter().all(|kind| !kind.grows())
+    }
+
+    /// Adds the rows of `later` to `acc`; false if that cannot be told from the accumulators, which are spoilt then.
+    pub fn merge(&self, acc: &mut [u8], later: &[u8]) -> bool {
+        let (accs, _) = acc.as_chunks_mut::<ACC_BYTES>();
+        let (laters, _) = later.as_chunks::<ACC_BYTES>();
+        self.0.iter().zip(accs.iter_mut().zip(laters)).all(|(kind, (acc, later))| merge_accs(*kind, acc, later))
+    }
+
     /// Bytes that the accumulators of a group keep outside its value.
     #[must_use]
     pub fn own_bytes<B: AsRef<[u8]> + AsMut<[u8]>>(&self, store: &Store<B>, group: Id, base: usize) -> usize {
@@ -594,6 +607,60 @@ fn merge<'a, S: AsRef<[u8]> + AsMut<[u8]>>(
     write().map_err(Trouble::Fault)?;
     put_own(store, acc, writer.finish_bytes())?;
     Ok(())
+}
+
+/// See [`Kinds::merge`].
+fn merge_accs(kind: Kind, acc: &mut [u8; ACC_BYTES], later: &[u8; ACC_BYTES]) -> bool {
+    let (mut a, b) = (Acc(*acc), Acc(*later));
+    if a.own().is_some() || b.own().is_some() || a.0[TAG] == FAULT || b.0[TAG] == FAULT {
+        return false;
+    }
+    let (n, m) = (a.count(), b.count());
+    #[expect(clippy::cast_precision_loss, reason = "counts of rows")]
+    match kind {
+        Kind::Count => a.set(COUNT, n + m),
+        Kind::LastValue if b.0[FLAG] == 0 => return true,
+        Kind::LastValue => a = b,
+        Kind::Stddev | Kind::Stddevs | Kind::Var | Kind::Vars if m == 0 => return true,
+        Kind::Stddev | Kind::Stddevs | Kind::Var | Kind::Vars => {
+            // Chan's way to put two sets together.
+            let (x, y) = (n as f64, m as f64);
+            let delta = b.float(A) - a.float(A);
+            let mean = a.float(A) + delta * y / (x + y);
+            let squares = a.float(B) + b.float(B) + delta * delta * x * y / (x + y);
+            a.set(A, mean.to_bits());
+            a.set(B, squares.to_bits());
+            a.set(COUNT, n + m);
+        }
+        Kind::Sum | Kind::Avg | Kind::Max | Kind::Min => match (a.0[TAG], b.0[TAG]) {
+            (_, NOTHING) => return true,
+            (NOTHING, _) => a = b,
+            (INT, INT) => {
+                let (p, q) = (a.int(A), b.int(A));
+                let word = match kind {
+                    Kind::Max => p.max(q),
+                    Kind::Min => p.min(q),
+                    _ => p.wrapping_add(q),
+                };
+                a.set(A, word.cast_unsigned());
+                a.set(COUNT, n + m);
+            }
+            (FLOAT, FLOAT) => {
+                let (p, q) = (a.float(A), b.float(A));
+                let word = match kind {
+                    Kind::Max => p.max(q),
+                    Kind::Min => p.min(q),
+                    _ => p + q,
+                };
+                a.set(A, word.to_bits());
+                a.set(COUNT, n + m);
+            }
+            _ => return false,
+        },
+        _ => return false,
+    }
+    *acc = a.0;
+    true
 }
 
 /// What a deduplicated value is known by: its text, behind group and aggregate.

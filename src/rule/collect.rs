@@ -43,6 +43,8 @@ pub(super) struct Collection<'s> {
     pub bounds: Option<Bounds>,
     /// WHERE was applied before the window.
     pub filtered: bool,
+    /// The accumulators of all its rows, when they are summed up already.
+    pub ready: Option<&'s [u8]>,
 }
 
 /// What its units are.
@@ -136,6 +138,8 @@ macro_rules! with_row {
     }};
 }
 
+pub(super) use with_row;
+
 /// Runs a collection. `skip`: units that were sent before. Gives how many were sent when a sink has no room; `None` when all is done.
 #[expect(clippy::too_many_lines, reason = "the stages in their order, as facts §7.2 has them")]
 pub(super) fn run(
@@ -163,6 +167,10 @@ pub(super) fn run(
     let mut list = List(list);
     let mut n = 0;
     match c.units {
+        Units::Rows { from, .. } if c.ready.is_some() => {
+            n = total.min(1);
+            list.set(0, u32::try_from(from).unwrap_or(NONE));
+        }
         Units::Rows { from, to, tag } => {
             for index in (from..to).filter(|index| tag == 0 || c.rows.tag(*index) == tag) {
                 list.set(n, u32::try_from(index).unwrap_or(NONE));
@@ -274,6 +282,16 @@ pub(super) fn run(
         let mut single = None;
         for i in 0..n {
             let unit = list.get(i);
+            if let Some(ready) = c.ready {
+                single = store.insert(&[GROUP], base + 4).ok();
+                if let Some(id) = single
+                    && let Some((accs, first)) = store.get_mut(id).split_at_mut_checked(ready.len())
+                {
+                    accs.copy_from_slice(ready);
+                    put_u32(first, 0, unit as usize);
+                }
+                break;
+            }
             let ok = with_row!(stage, c, base, buf, counts, Some(unit), ev => {
                 match add_to_group(&mut store, bound, unit, base, ev) {
                     Ok(id) => {

@@ -15,6 +15,7 @@ pub mod project;
 pub mod rows;
 pub mod run;
 mod single;
+mod slide;
 mod stage;
 pub mod status;
 pub mod windowed;

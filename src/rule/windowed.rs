@@ -11,6 +11,7 @@ use super::collect::{Bench, Bound, Collection, Units, first_bytes, group_key, ke
 use super::join::{Joiner, Span};
 use super::run::SLICE_FUEL;
 use super::single;
+use super::slide::Slider;
 use super::stage::{Select, Stage, prefixed};
 use crate::eval::Bounds;
 use crate::eval::aggregate::{Kinds, Trouble};
@@ -93,6 +94,10 @@ pub(super) struct Windowed {
     held: usize,
     bound: Bound,
     joiner: Joiner,
+    /// Sums for windows that overlap.
+    slider: Option<Slider>,
+    /// Rows that left the front since the start.
+    gone: u64,
     open: Option<Open>,
     /// Why the open window is lost already.
     lost: heapless::String<EXCEPTION_BYTES>,
@@ -124,6 +129,7 @@ pub(super) struct Shares {
     pub rows: usize,
     pub parts: usize,
     pub places: usize,
+    pub marks: usize,
 }
 
 /// True if the groups of the plan's window can take rows one by one.
@@ -177,6 +183,24 @@ fn uses_bounds(expr: &Expr, plan: &Plan) -> bool {
     }
 }
 
+/// True if windows overlap, and their aggregates can be put together from those of their parts.
+fn slides(plan: &Plan, event_time: bool) -> bool {
+    let kind = match plan.window.as_ref().map(|w| &w.kind) {
+        Some(WindowKind::Count { count, every }) => every < count,
+        Some(WindowKind::Sliding { delay_ms, .. }) => *delay_ms <= 0,
+        _ => false,
+    };
+    kind && !event_time
+        && plan.grouped
+        && plan.groups.is_empty()
+        && plan.joins.is_empty()
+        && plan.filter.is_none()
+        && plan.order.is_empty()
+        && !plan.aggregates.is_empty()
+        && Kinds::of(&plan.aggregates).can_merge()
+        && !plan.aggregates.iter().flat_map(|a| &a.args).any(|e| uses_bounds(e, plan))
+}
+
 /// Shares `bytes` out among what a plan needs.
 #[must_use]
 pub(super) fn shares(plan: &Plan, event_time: bool, options: WindowOptions, bytes: usize) -> Shares {
@@ -187,9 +211,10 @@ pub(super) fn shares(plan: &Plan, event_time: bool, options: WindowOptions, byte
     let rows = if event_time || (plan.window.is_some() && !incremental) || joins { 6 } else { 0 };
     let parts = usize::from(matches!(plan.window.as_ref().map(|w| &w.kind), Some(WindowKind::State { .. })));
     let places = if joins { 2 } else { 0 };
-    let whole = (analytic + groups + rows + parts + places).max(1);
+    let marks = usize::from(slides(plan, event_time));
+    let whole = (analytic + groups + rows + parts + places + marks).max(1);
     let share = |weight: usize| bytes / whole * weight;
-    Shares { analytic: share(analytic), groups: share(groups), rows: share(rows), parts: share(parts), places: share(places) }
+    Shares { analytic: share(analytic), groups: share(groups), rows: share(rows), parts: share(parts), places: share(places), marks: share(marks) }
 }
 
 fn zeros(len: usize) -> Box<[u8]> {
@@ -246,6 +271,8 @@ impl Windowed {
             held: 0,
             bound: Bound { aggregates: Kinds::of(&plan.aggregates), filter_aggregates: Kinds::of(&plan.filter_aggregates), having },
             joiner: Joiner::new(shares.places / 4),
+            slider: slides(plan, event_time).then(|| Slider::new(Kinds::of(&plan.aggregates).bytes(), shares.marks)),
+            gone: 0,
             open: None,
             lost: heapless::String::new(),
             options,
@@ -544,6 +571,7 @@ impl Windowed {
     }
 
     fn drop_rows(&mut self, count: usize) {
+        self.gone += count.min(self.rows.len()) as u64;
         self.rows.drop_front(count);
         self.held = self.held.saturating_sub(count);
         if let Some(window) = &mut self.window {
@@ -643,6 +671,9 @@ impl Windowed {
         let index = self.rows.push(head, |room| rows::pack(room, ev.row, slots))?;
         if self.watermark.is_none() {
             self.held += 1;
+        }
+        if let Some(slider) = self.slider.as_mut().filter(|_| index + 1 < self.rows.len()) {
+            slider.reset(self.gone);
         }
         Ok(Some(index))
     }
@@ -896,6 +927,7 @@ impl Windowed {
             units: Units::Rows { from, to, tag },
             bounds: open.bounds,
             filtered: self.filter_first || self.incremental,
+            ready: None,
         };
         if !stage.plan.joins.is_empty() && !open.joined {
             match self.joiner.step(&collection, Span { from, to, tag }, &stage, select, scratch, SLICE_FUEL / 4) {
@@ -921,6 +953,9 @@ impl Windowed {
         } else if self.incremental {
             let only = if tag == 0 { None } else { Some(self.groups.find(&part_key(tag))) };
             collection.units = Units::Groups { view: self.groups.view(), only };
+        }
+        if let Some(slider) = &mut self.slider {
+            collection.ready = slider.sum(&collection, &stage, scratch, &self.bound.aggregates, (from, to), self.gone);
         }
         let bench = Bench { work, scratch, out: around.out };
         match run(&collection, &stage, select, &self.bound, bench, open.skip) {
