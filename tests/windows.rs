@@ -613,3 +613,13 @@ fn overlapping_windows_sum_up_to_the_same() {
         }
     }
 }
+
+#[test]
+fn a_count_window_that_never_fits_is_refused() {
+    let mut b = Bench::new(1);
+    b.stream(DEMO);
+    let json = |count: i64| format!(r#"{{"id":"r1","sql":"SELECT v FROM demo GROUP BY COUNTWINDOW({count})","actions":[{{"nop":{{}}}}]}}"#);
+    b.try_rule(&json(5000)).expect("fits");
+    let fault = b.try_rule(&json(50_000)).expect_err("does not");
+    assert!(fault.message.contains("limits.stateBytes") && fault.code == 2201, "{fault:?}");
+}

@@ -275,7 +275,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Store<B> {
 
     /// Entries ever used since the last clear: raw ids are from 1 up to this.
     #[must_use]
-    pub const fn slots(&self) -> usize {
+    pub const fn used(&self) -> usize {
         self.at.used
     }
 

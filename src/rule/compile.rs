@@ -8,7 +8,7 @@ use super::def::RuleDef;
 use super::ops::Ops;
 use super::project::Shaping;
 use super::run::RuleUnit;
-use super::windowed::WindowOptions;
+use super::windowed::{WindowOptions, misfit};
 use crate::config::Config;
 use crate::eval::{RuleFacts, func};
 use crate::limits::SLOT_COUNT;
@@ -155,6 +155,16 @@ pub fn compile(def: &RuleDef, definitions: &dyn Definitions, around: &Surroundin
     if sinks.len() > ACTION_MAX {
         return Err(PlanFault::executor(format!("a rule has at most {ACTION_MAX} sinks, this one has {}", sinks.len())));
     }
+    let window = WindowOptions {
+        drop_oldest: def.options.window_drops_oldest,
+        groups_early: def.options.groups_emit_early,
+        idle: Some(def.options.idle_timeout).filter(|idle| !idle.is_zero()),
+    };
+    if let Some((need, have)) = misfit(&plan, def.options.is_event_time, window, limits.state_bytes) {
+        return Err(PlanFault::executor(format!(
+            "the rule's window needs at least {need} bytes of state, a rule has {have}: raise limits.stateBytes"
+        )));
+    }
     let ops = Ops::of(&plan, &specs, def.options.is_event_time);
     Ok(RuleUnit {
         id: def.id.clone(),
@@ -170,11 +180,7 @@ pub fn compile(def: &RuleDef, definitions: &dyn Definitions, around: &Surroundin
         table_bytes: limits.state_bytes,
         state_bytes: limits.state_bytes,
         group_count: limits.group_count,
-        window: WindowOptions {
-            drop_oldest: def.options.window_drops_oldest,
-            groups_early: def.options.groups_emit_early,
-            idle: Some(def.options.idle_timeout).filter(|idle| !idle.is_zero()),
-        },
+        window,
         time_slots,
         plan,
     })

@@ -64,7 +64,15 @@ impl Slider {
     }
 
     /// The accumulators of rows `from..to`; `gone`: rows that left before the first one now kept. `None`: sum them up yourself.
-    pub(super) fn sum(&mut self, c: &Collection<'_>, stage: &Stage<'_>, buf: &mut [u8], kinds: &Kinds, span: (usize, usize), gone: u64) -> Option<&[u8]> {
+    pub(super) fn sum(
+        &mut self,
+        c: &Collection<'_>,
+        stage: &Stage<'_>,
+        buf: &mut [u8],
+        kinds: &Kinds,
+        span: (usize, usize),
+        gone: u64,
+    ) -> Option<&[u8]> {
         if self.off {
             return None;
         }
@@ -76,10 +84,9 @@ impl Slider {
             self.build(c, stage, buf, kinds, (from, to), gone)?;
         }
         while self.back_end < to {
-            let row = self.row(c, stage, buf, kinds, self.back_end, gone)?;
+            self.row(c, stage, buf, kinds, self.back_end, gone)?;
             let Self { back, one, group, .. } = self;
             let acc = group.map_or(&[][..], |id| one.get(id));
-            let _ = row;
             if !kinds.merge(back, acc) {
                 self.off = true;
                 return None;
@@ -116,7 +123,15 @@ impl Slider {
     }
 
     /// Makes all rows of the window the front.
-    fn build(&mut self, c: &Collection<'_>, stage: &Stage<'_>, buf: &mut [u8], kinds: &Kinds, (from, to): (u64, u64), gone: u64) -> Option<()> {
+    fn build(
+        &mut self,
+        c: &Collection<'_>,
+        stage: &Stage<'_>,
+        buf: &mut [u8],
+        kinds: &Kinds,
+        (from, to): (u64, u64),
+        gone: u64,
+    ) -> Option<()> {
         let width = self.sum.len();
         let count = usize::try_from(to - from).ok()?;
         if count.div_ceil(STEP) * width > self.marks.len() {

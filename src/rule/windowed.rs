@@ -214,7 +214,36 @@ pub(super) fn shares(plan: &Plan, event_time: bool, options: WindowOptions, byte
     let marks = usize::from(slides(plan, event_time));
     let whole = (analytic + groups + rows + parts + places + marks).max(1);
     let share = |weight: usize| bytes / whole * weight;
-    Shares { analytic: share(analytic), groups: share(groups), rows: share(rows), parts: share(parts), places: share(places), marks: share(marks) }
+    Shares {
+        analytic: share(analytic),
+        groups: share(groups),
+        rows: share(rows),
+        parts: share(parts),
+        places: share(places),
+        marks: share(marks),
+    }
+}
+
+/// The least that a plan's state takes however small its values are, when that is more than it has: need and bound in bytes.
+#[must_use]
+pub(super) fn misfit(plan: &Plan, event_time: bool, options: WindowOptions, bytes: usize) -> Option<(usize, usize)> {
+    /// Header, place in the order and time of a kept row.
+    const ROW: usize = 32;
+    /// Entry, index and blob header of a group.
+    const GROUP: usize = 64;
+    let shares = shares(plan, event_time, options, bytes);
+    let accumulators = Kinds::of(&plan.aggregates).bytes();
+    let (need, have) = match plan.window.as_ref().map(|w| &w.kind) {
+        _ if incremental(plan, event_time, options) => (GROUP + accumulators, shares.groups),
+        Some(WindowKind::Count { count, .. }) => {
+            let slots = Keep::of_plan(plan).of(0).len();
+            let row = ROW + slots.div_ceil(8) + slots;
+            (usize::try_from(*count).unwrap_or(usize::MAX).saturating_mul(row), shares.rows)
+        }
+        _ => return None,
+    };
+    // As a need of the whole region, of which this is one share.
+    (need > have).then(|| (need.saturating_mul(bytes.div_ceil(have.max(1))), bytes))
 }
 
 fn zeros(len: usize) -> Box<[u8]> {

@@ -77,7 +77,7 @@ impl State {
 
     pub(super) fn shift(&mut self, delta_ms: i64) {
         let mut raw = 1;
-        while let Some(id) = Id::from_raw(raw).filter(|_| raw as usize <= self.parts.slots()) {
+        while let Some(id) = Id::from_raw(raw).filter(|_| raw as usize <= self.parts.used()) {
             if let Some(start) = self.open_since(id) {
                 self.set(id, Some(start + delta_ms));
             }
