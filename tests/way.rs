@@ -108,7 +108,13 @@ fn errors_are_counted_and_sent_when_asked() {
     b.rule("SELECT a + b AS c FROM demo");
     b.push("/api/data", r#"{"a":1,"b":"x"}"#);
     b.push("/api/data", r#"{"a":1,"b":2}"#);
-    assert_eq!(b.logged(), ["run Select error: invalid operation float64(1) + string(x)", r#"{"c":3}"#]);
+    assert_eq!(
+        b.logged(),
+        [
+            "run Select error: alias: c expr: binaryExpr:{ demo.a + demo.b } meet error, err:invalid operation float64(1) + string(x)",
+            r#"{"c":3}"#
+        ]
+    );
     let metrics = b.engine.metrics("r1").expect("runs");
     let value = |name: &str| metrics.iter().find(|(n, _)| n == name).map(|(_, v)| format!("{v:?}"));
     assert_eq!(value("op_3_project_0_exceptions_total").as_deref(), Some("Int(1)"));

@@ -419,6 +419,15 @@ fn one_table_of_statements() {
             json!([{"h": 0, "c": 2}, {"h": 1, "c": 2}, {"h": 2, "c": 2}]),
         ),
         ("SELECT i FROM demo GROUP BY COUNTWINDOW(3) HAVING sum(v) > 5", json!([{"i": 3}, {"i": 4}, {"i": 5}])),
+        (
+            "SELECT i, *, count(*) AS c FROM demo GROUP BY COUNTWINDOW(6), d ORDER BY i LIMIT 1",
+            json!([{"i": 0, "v": 0, "d": "d0", "ts": v[0]["ts"], "c": 2}]),
+        ),
+        (
+            "SELECT d, unnest(collect(i)) AS u FROM demo WHERE i < 4 GROUP BY COUNTWINDOW(6), d",
+            json!([{"d": "d0", "u": 0}, {"d": "d0", "u": 3}, {"d": "d1", "u": 1}, {"d": "d2", "u": 2}]),
+        ),
+        ("SELECT lag(i) OVER (PARTITION BY d) AS r FROM demo GROUP BY COUNTWINDOW(6)", json!([{}, {}, {}, {"r": 0}, {"r": 1}, {"r": 2}])),
         ("SELECT lag(sum(v)) AS r, sum(v) AS s FROM demo GROUP BY COUNTWINDOW(2)", json!([{"s": 1}, {"r": 1, "s": 6}, {"r": 6, "s": 6}])),
     ] {
         let got = Value::from(run(sql, json!({}), &v));
