@@ -1,0 +1,11 @@
+//! The real `pushgate` as its users meet it: started, pushed to, managed over REST and by its own verbs, stopped and started again.
+//!
+//! A file per feature. Each refusal is followed by a look at the state it leaves. [`gate`] starts the program, [`http`] speaks to it.
+
+mod gate;
+mod http;
+mod lifecycle;
+mod manage;
+mod sinks;
+mod start;
+mod wire;

@@ -1,0 +1,234 @@
+//! HTTP on the data port, byte by byte over real sockets, and TLS on both ports.
+
+use serde_json::json;
+
+use crate::gate::{Gate, Scratch, to_file, until};
+use crate::http::{Client, Target, dead_address, request};
+
+/// A gate whose stream `demo` is read by a rule into `rows.txt`.
+fn ready(scratch: &Scratch) -> Gate {
+    let gate = Gate::start(scratch);
+    gate.stream("demo", "/api/data");
+    gate.rule("r1", "SELECT a FROM demo", &to_file(&scratch.path("rows.txt")));
+    gate
+}
+
+fn rows(scratch: &Scratch, count: i32) {
+    let want: Vec<String> = (1..=count).map(|i| format!(r#"{{"a":{i}}}"#)).collect();
+    until("the rows", || scratch.lines("rows.txt") == want);
+}
+
+#[test]
+fn one_connection_many_requests() {
+    let scratch = Scratch::new();
+    let gate = ready(&scratch);
+    let mut client = Client::connect(gate.data());
+    for i in 1..=3 {
+        let reply = client.ask("POST", "/api/data", &json!({ "a": i }).to_string());
+        assert_eq!((reply.status, reply.body.as_str()), (200, "ok"));
+    }
+    // All at once, cut within a head: the answers come in order.
+    let two = request("POST", "/api/data", "", r#"{"a":4}"#) + &request("POST", "/none", "", "{}");
+    let third = request("POST", "/api/data", "Connection: close\r\n", r#"{"a":5}"#);
+    client.send((two + &third[..30]).as_bytes());
+    assert_eq!((client.reply().status, client.reply().status), (200, 404));
+    client.send(third[30..].as_bytes());
+    assert_eq!(client.reply().status, 200);
+    assert!(client.is_closed());
+    rows(&scratch, 5);
+}
+
+#[test]
+fn a_chunked_body() {
+    let scratch = Scratch::new();
+    let gate = ready(&scratch);
+    let mut client = Client::connect(gate.data());
+    let head = "POST /api/data HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n";
+    for part in [head, "3\r\n{\"a\r\n4;x=y\r\n\":1}\r\n0\r\nTrailer: t\r\n", "\r\n"] {
+        client.send(part.as_bytes());
+    }
+    assert_eq!(client.reply().status, 200);
+    client.send((head.to_owned() + "zz\r\n").as_bytes());
+    assert_eq!(client.reply().status, 400);
+    assert!(client.is_closed(), "nobody knows where the next request begins");
+    rows(&scratch, 1);
+}
+
+#[test]
+fn expect_continue_is_answered_after_the_head_was_judged() {
+    let scratch = Scratch::new();
+    let gate = ready(&scratch);
+    let mut client = Client::connect(gate.data());
+    let head =
+        |path: &str, length: usize| format!("POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\nExpect: 100-continue\r\n\r\n");
+    client.send(head("/api/data", 7).as_bytes());
+    assert_eq!(client.reply().status, 100);
+    client.send(br#"{"a":1}"#);
+    assert_eq!(client.reply().status, 200);
+    for (path, length, status) in [("/none", 7, 404), ("/api/data", 70_000, 413)] {
+        let mut client = Client::connect(gate.data());
+        client.send(head(path, length).as_bytes());
+        assert_eq!(client.reply().status, status, "no 100 before a refusal");
+    }
+    rows(&scratch, 1);
+}
+
+#[test]
+fn too_large_is_said_before_the_body_and_can_be_read() {
+    let scratch = Scratch::new();
+    let gate = ready(&scratch);
+    let head = "POST /api/data HTTP/1.1\r\nHost: x\r\nContent-Length: 65537\r\n\r\n";
+    let mut silent = Client::connect(gate.data());
+    silent.send(head.as_bytes());
+    let reply = silent.reply();
+    assert_eq!(reply.status, 413);
+    assert!(reply.body.contains("limits.bodyBytes"), "{reply:?}");
+    // A client that sends it all before it reads must not find a reset in place of the answer.
+    let mut hasty = Client::connect(gate.data());
+    hasty.send((head.to_owned() + &" ".repeat(65_537)).as_bytes());
+    assert_eq!(hasty.reply().status, 413);
+    assert_eq!(gate.counters()["port"]["refused_too_large_total"], 2);
+    // Exactly at the limit.
+    let fits = format!("{{\"a\":1}}{}", " ".repeat(65_536 - 7));
+    assert_eq!(gate.push("/api/data", &fits).status, 200);
+    rows(&scratch, 1);
+}
+
+#[test]
+fn what_cannot_be_taken_leaves_the_connection_usable() {
+    let scratch = Scratch::new();
+    let gate = ready(&scratch);
+    let mut client = Client::connect(gate.data());
+    let reply = client.ask("POST", "/api/data", r#"{"a":}"#);
+    assert_eq!(reply.status, 400);
+    assert!(reply.body.contains("byte 5"), "{reply:?}");
+    client.send(request("POST", "/api/data", "Content-Encoding: gzip\r\n", "{}").as_bytes());
+    assert_eq!(client.reply().status, 415);
+    assert_eq!(client.ask("GET", "/api/data", "").status, 405);
+    assert_eq!(client.ask("POST", "/nowhere", "{}").status, 404);
+    assert_eq!(client.ask("POST", "/api/data", r#"{"a":1}"#).status, 200);
+    rows(&scratch, 1);
+    let port = &gate.counters()["port"];
+    for name in ["refused_malformed_total", "refused_coding_total", "refused_method_total", "refused_no_route_total", "accepted_total"] {
+        assert_eq!(port[name], 1, "{name}: {port}");
+    }
+}
+
+#[test]
+fn a_full_queue_says_so_and_loses_nothing() {
+    let scratch = Scratch::new();
+    let gate = Gate::start(&scratch);
+    let addr = dead_address();
+    gate.stream("demo", "/api/data");
+    let sink = json!({"rest": {"url": format!("http://{addr}/in"), "method": "post", "sendSingle": true, "resendInterval": "20ms"}});
+    let rule = json!({"id": "r1", "sql": "SELECT a, pad FROM demo", "actions": [sink], "options": {"qos": 1}});
+    gate.tell("POST", "/rules", &rule.to_string());
+    let mut client = Client::connect(gate.data());
+    let reading = |i: usize| json!({ "a": i, "pad": "x".repeat(30_000) }).to_string();
+    let mut accepted = 0;
+    let full = loop {
+        let reply = client.ask("POST", "/api/data", &reading(accepted));
+        if reply.status != 200 {
+            break reply;
+        }
+        accepted += 1;
+        assert!(accepted < 200, "the queue has a bound");
+    };
+    assert_eq!(full.status, 503, "{full:?}");
+    assert!(full.field("retry-after").is_some_and(|s| s.parse::<u32>().is_ok_and(|s| s >= 1)), "{full:?}");
+    assert!(full.body.contains("stream demo: queue full, held by rule r1"), "{full:?}");
+    let target = Target::listen(addr);
+    for i in 0..accepted {
+        assert_eq!(target.body(), reading(i), "in order, each one that was answered 200");
+    }
+    assert_eq!(client.ask("POST", "/api/data", &reading(accepted)).status, 200);
+    assert_eq!(target.body(), reading(accepted), "and not the one that was refused");
+}
+
+#[cfg(feature = "tls")]
+mod tls {
+    use std::{net::SocketAddr, net::TcpStream, sync::Arc};
+
+    use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned, crypto::ring, pki_types::CertificateDer};
+
+    use super::*;
+    use crate::gate::{finish, program, rule};
+    use crate::http::connect;
+
+    /// A certificate for `localhost` in `NAME.crt` and its key in `NAME.key`.
+    fn certificate(scratch: &Scratch, name: &str) -> CertificateDer<'static> {
+        let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).expect("a certificate");
+        scratch.write(&format!("{name}.crt"), &made.cert.pem());
+        scratch.write(&format!("{name}.key"), &made.signing_key.serialize_pem());
+        made.cert.der().clone()
+    }
+
+    fn secure(addr: SocketAddr, trusted: &CertificateDer<'static>) -> Client<StreamOwned<ClientConnection, TcpStream>> {
+        let mut roots = RootCertStore::empty();
+        roots.add(trusted.clone()).expect("a certificate");
+        let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .expect("the provider has them")
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let session = ClientConnection::new(Arc::new(config), "localhost".try_into().expect("a name")).expect("a session");
+        Client::over(StreamOwned::new(session, connect(addr)))
+    }
+
+    fn yaml(scratch: &Scratch, section: &str, key: &str, cert: &str, private: &str) -> String {
+        format!("{section}:\n  {key}:\n    certfile: {}\n    keyfile: {}\n", scratch.text(cert), scratch.text(private))
+    }
+
+    #[test]
+    fn the_data_port_speaks_https() {
+        let scratch = Scratch::new();
+        let trusted = certificate(&scratch, "gate");
+        let gate = Gate::start_with(&scratch, &yaml(&scratch, "source", "httpServerTls", "gate.crt", "gate.key"));
+        gate.stream("demo", "/api/data");
+        gate.rule("r1", "SELECT a FROM demo", &to_file(&scratch.path("rows.txt")));
+        let mut client = secure(gate.data(), &trusted);
+        for i in 1..=2 {
+            assert_eq!(client.ask("POST", "/api/data", &json!({ "a": i }).to_string()).status, 200);
+        }
+        // Plain HTTP there is no request, and harms nobody.
+        let mut plain = Client::connect(gate.data());
+        plain.send(request("POST", "/api/data", "", r#"{"a":0}"#).as_bytes());
+        assert_eq!(client.ask("POST", "/api/data", r#"{"a":3}"#).status, 200);
+        rows(&scratch, 3);
+    }
+
+    #[test]
+    fn management_speaks_https() {
+        let scratch = Scratch::new();
+        let trusted = certificate(&scratch, "gate");
+        let gate = Gate::start_with(&scratch, &yaml(&scratch, "basic", "restTls", "gate.crt", "gate.key"));
+        let mut client = secure(gate.management, &trusted);
+        assert_eq!(client.ask("GET", "/ping", "").status, 200);
+        assert_eq!(client.ask("GET", "/streams", "").body, "[]");
+    }
+
+    #[test]
+    fn a_certificate_that_cannot_serve() {
+        let scratch = Scratch::new();
+        certificate(&scratch, "one");
+        certificate(&scratch, "two");
+        for (cert, key, want) in
+            [("none.crt", "one.key", "none.crt: no such file"), ("one.crt", "two.key", "one.crt: does not match the key")]
+        {
+            // Management: the program does not start.
+            let config = scratch.write("management.yaml", &yaml(&scratch, "basic", "restTls", cert, key));
+            let (code, _, err) = finish(program().arg("run").arg("--state").arg(scratch.path("state")).arg("--config").arg(config));
+            assert_eq!(code, 78, "{err}");
+            assert!(err.contains(want), "{err}");
+            // Data: the rule that would open the port is refused, nothing is stored.
+            let gate = Gate::start_with(&scratch, &yaml(&scratch, "source", "httpServerTls", cert, key));
+            gate.sql(r#"CREATE STREAM demo () WITH (DATASOURCE="/api/data", TYPE="httppush")"#);
+            let reply = gate.ask("POST", "/rules", &rule("r1", "SELECT * FROM demo", &json!({"nop": {}})));
+            assert_eq!(reply.status, 400, "{reply:?}");
+            assert!(reply.body.contains(want), "{reply:?}");
+            assert_eq!(gate.tell("GET", "/rules", ""), "[]");
+            assert!(!gate.opened());
+            gate.sql("DROP STREAM demo");
+        }
+    }
+}
