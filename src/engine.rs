@@ -455,40 +455,41 @@ impl Engine {
         best.ok_or(allowed)
     }
 
-    fn judge(&mut self, head: &Head<'_>) -> Result<Ticket, Reply> {
+    /// Route, method, announced length, coding, type.
+    fn judge(&mut self, head: &Head<'_>, peer: &Peer) -> Verdict<(Ticket, Peer)> {
         let mut buf = [0; TARGET_BYTES];
         let path = head.path(&mut buf);
         let (stamp, strict_type, format) = match self.route(head.method(), path) {
             Ok(route) => (route.stamp, route.strict_type, route.format),
             Err(allowed) if allowed == Methods::default() => {
                 self.port.no_route_total += 1;
-                return Err(Reply::error(404, "no running rule reads this path"));
+                return Verdict::Refuse(Reply::error(404, "no running rule reads this path"));
             }
             Err(allowed) if head.method() == Method::Options => {
-                return Err(Reply::empty(204).allow(allowed.with(Method::Options)));
+                return Verdict::Refuse(Reply::empty(204).allow(allowed.with(Method::Options)));
             }
             Err(allowed) => {
                 self.port.wrong_method_total += 1;
-                return Err(Reply::error(405, "the path takes another method").allow(allowed));
+                return Verdict::Refuse(Reply::error(405, "the path takes another method").allow(allowed));
             }
         };
         if let Framing::Length(length) = head.framing()
-            && usize::try_from(length).map_or(true, |n| n > self.limits.body_bytes)
+            && length > self.limits.body_bytes
         {
             self.port.too_large_total += 1;
-            return Err(too_large(self.limits.body_bytes));
+            return Verdict::Refuse(too_large(self.limits.body_bytes));
         }
         if let Some(coding) = head.field("content-encoding")
             && !coding.eq_ignore_ascii_case(b"identity")
         {
             self.port.coding_total += 1;
-            return Err(Reply::error(415, "content codings are not supported: send the body as it is"));
+            return Verdict::Refuse(Reply::error(415, "content codings are not supported: send the body as it is"));
         }
         if strict_type && !type_fits(head.field("content-type"), format) {
             self.port.wrong_type_total += 1;
-            return Err(Reply::error(415, "the content type does not fit the stream's format"));
+            return Verdict::Refuse(Reply::error(415, "the content type does not fit the stream's format"));
         }
-        Ok(Ticket { route: stamp })
+        Verdict::Take((Ticket { route: stamp }, *peer))
     }
 
     fn admit(&mut self, ticket: Ticket, head: &Head<'_>, peer: &Peer, body: &[u8], now: Now) -> Reply {
@@ -510,8 +511,8 @@ impl Engine {
         let wants_meta = self.routes[at].feeds.iter().any(|f| self.feeds.open[usize::from(f.0)].as_ref().is_some_and(|o| o.wants_meta));
         if wants_meta {
             match self.facts(at, head, peer, now) {
-                Ok(len) => meta_len = len,
-                Err(reply) => return reply,
+                Some(len) => meta_len = len,
+                None => return Reply::error(431, "the header fields are more than meta() can keep"),
             }
         }
         let parts = Parts {
@@ -541,7 +542,8 @@ impl Engine {
         Reply::text(200, "ok")
     }
 
-    fn facts(&mut self, route: usize, head: &Head<'_>, peer: &Peer, now: Now) -> Result<usize, Reply> {
+    /// Writes what `meta()` will see; gives its bytes. `None` when it is too much.
+    fn facts(&mut self, route: usize, head: &Head<'_>, peer: &Peer, now: Now) -> Option<usize> {
         let route = &self.routes[route];
         let mut buf = [0; TARGET_BYTES];
         let path = head.path(&mut buf);
@@ -551,10 +553,7 @@ impl Engine {
             Feed::Memory(_) => None,
         });
         let facts = meta::Facts { head, path, peer, arrived: now.wall, seq: self.seq, clock: "synced" };
-        match meta::write(&mut out, &facts, &route.endpoint.template, headers.unwrap_or(&[])) {
-            Ok(()) => Ok(out.len()),
-            Err(_) => Err(Reply::error(431, "the header fields are more than meta() can keep")),
-        }
+        meta::write(&mut out, &facts, &route.endpoint.template, headers.unwrap_or(&[])).ok().map(|()| out.len())
     }
 
     /// The 503 that names who holds the queue, and for how long to stay away.
@@ -728,10 +727,7 @@ impl Gate for Engine {
     type Ticket = (Ticket, Peer);
 
     fn head(&mut self, head: &Head<'_>, peer: &Peer, _now: Now) -> Verdict<Self::Ticket> {
-        match self.judge(head) {
-            Ok(ticket) => Verdict::Take((ticket, *peer)),
-            Err(reply) => Verdict::Refuse(reply),
-        }
+        self.judge(head, peer)
     }
 
     fn body(&mut self, (ticket, peer): Self::Ticket, head: &Head<'_>, body: &[u8], now: Now) -> Answer {
@@ -771,7 +767,7 @@ impl Drain {
     /// drained, and up to a fifth more so that senders do not come back together.
     fn retry_after(&self, drained: u64, ahead: usize, now: Instant, salt: u64) -> u16 {
         let elapsed = now.since(self.since).as_secs();
-        let lately = if elapsed == 0 { 0 } else { drained.saturating_sub(self.drained) / elapsed };
+        let lately = drained.saturating_sub(self.drained).checked_div(elapsed).unwrap_or(0);
         let base = match self.rate.max(lately) {
             0 => 30,
             rate => (ahead as u64 / rate).clamp(1, 60),

@@ -21,10 +21,13 @@ use crate::engine::Engine;
 use crate::sink::TlsLoader;
 use crate::time::{Now, Zone};
 
+/// Something to do with the engine between two readings.
+pub type Errand = Box<dyn FnOnce(&mut Engine, Now) + Send>;
+
 /// What the worker asks of the data thread.
 pub enum Ask {
     /// Run this over the engine.
-    Engine(Box<dyn FnOnce(&mut Engine, Now) + Send>),
+    Engine(Errand),
     /// Open the data port.
     Listen(DataListener, Option<ServerTls>, mpsc::SyncSender<Result<(), String>>),
     /// Close it.
