@@ -4,7 +4,7 @@
 //! * A record is contiguous (padded at the wrap), so it is lent without a copy.
 //! * Each reader has two positions: `read`, what it sees next, and `done`, what it no longer needs. Room returns at the
 //!   smallest `done`; without readers nothing is kept.
-//! * A full ring refuses the new record ([`Full`] names the reader that holds the oldest one) or, by [`Overflow`], drops its
+//! * A full ring refuses the new record ([`Refused::Full`] names the reader that holds the oldest one) or, by [`Overflow`], drops its
 //!   oldest records and counts each for every reader that had not seen it.
 //!
 //! No I/O, waker or clock; nothing is allocated after [`Ring::new`] but the slots of new readers.

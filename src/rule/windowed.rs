@@ -1,7 +1,7 @@
 //! What a run keeps between rows: analytic state, the rows or groups of its window, events that wait for the watermark.
 //!
 //! In: decoded rows, and time. Out: closed windows, handed to [`super::collect`]. All of it lies in the rule's `state_bytes`, shared
-//! out when the run starts. A window whose groups can take rows one by one keeps no rows ([`Windowed::accumulates`]). When the
+//! out when the run starts. A window whose groups can take rows one by one keeps no rows (`Windowed::accumulates`). When the
 //! memory is full: `windowFull` emits early or drops the oldest rows, `groupFull` drops the new group or emits early, the least used
 //! partition leaves; each is counted in [`Counters`].
 

@@ -2,7 +2,7 @@
 //!
 //! [`DataPort::start`] makes `limits.connCount` slots and as many parked tasks; nothing is spawned or allocated per
 //! connection after that (async-io's own registration apart). The acceptor puts a socket into the slot that was free last
-//! and wakes that slot's task ([`serve`](super::serve) is what it runs). Slots, buffers and loans are arrays of their own,
+//! and wakes that slot's task ([`serve`] is what it runs). Slots, buffers and loans are arrays of their own,
 //! handed out last-in first-out, so what was never needed costs no page.
 //!
 //! No slot free: the idle connection that has waited longest yields, with nothing idle accepting pauses; and it pauses when

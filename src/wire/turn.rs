@@ -1,6 +1,6 @@
 //! What lies between two waits of a connection: heads judged, bodies answered, until bytes have to be read or written.
 //!
-//! [`turn`] is what the socket shell runs, and [`converse`] runs the very same over bytes that are already there: tests,
+//! [`Port::turn`] is what the socket shell runs, and [`Port::converse`] runs the very same over bytes that are already there: tests,
 //! fuzzing and the offline explanation need no socket.
 
 use super::{

@@ -145,7 +145,7 @@ impl<'a> Val<'a> {
         }
     }
 
-    /// True if it is not the zero value of its type, as `if` has it. `count` comes from [`Cx::count`].
+    /// True if it is not the zero value of its type, as `if` has it. `count` comes from the caller.
     pub(super) fn truth(self, cx: &Cx<'_, 'a>) -> Result<bool, Fault<'a>> {
         Ok(match self.v {
             Value::Null => false,
