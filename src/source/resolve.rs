@@ -61,6 +61,9 @@ pub fn resolve(create: &Create, config: &Config) -> Result<StreamSpec, String> {
         "memory" => Feed::Memory(topic(create)?),
         other => return Err(format!("source type {other} not found: httppush and memory are supported")),
     };
+    if let Some(missing) = &props.missing {
+        log::warn!("stream {}: there is no conf key {missing} of {kind}: the default section serves it", create.name);
+    }
     let overflow = match props.text("overflow").map_err(error)?.as_deref() {
         None | Some("reject") => Overflow::Reject,
         Some("drop_oldest") => Overflow::DropOldest,

@@ -114,12 +114,13 @@ fn what_is_unknown_or_there_already() {
 }
 
 #[test]
-fn an_unknown_conf_key_means_default() {
+fn an_unknown_conf_key_warns_and_means_default() {
     let scratch = Scratch::new();
     let gate = Gate::start(&scratch);
     gate.tell("PUT", "/metadata/sources/httppush/confKeys/default", r#"{"method":"PUT"}"#);
     gate.sql(r#"CREATE STREAM keyed () WITH (DATASOURCE="/k", TYPE="httppush", CONF_KEY="nosuch")"#);
     gate.rule("r1", "SELECT * FROM keyed", &json!({"nop": {}}));
+    gate.wait_log("stream keyed: there is no conf key nosuch of httppush");
     let mut client = Client::connect(gate.data());
     assert_eq!((client.ask("POST", "/k", "{}").status, client.ask("PUT", "/k", "{}").status), (405, 200));
 }
