@@ -32,7 +32,7 @@ fn one_connection_many_requests() {
     let third = request("POST", "/api/data", "Connection: close\r\n", r#"{"a":5}"#);
     client.send((two + &third[..30]).as_bytes());
     assert_eq!((client.reply().status, client.reply().status), (200, 404));
-    client.send(third[30..].as_bytes());
+    client.send(&third.as_bytes()[30..]);
     assert_eq!(client.reply().status, 200);
     assert!(client.is_closed());
     rows(&scratch, 5);
