@@ -71,6 +71,9 @@ impl Machine for Engine {
     }
 
     fn start(&mut self, unit: RuleUnit, now: Now) -> Result<(), Fault> {
+        for warning in unit.sinks.iter().flat_map(|sink| sink.warnings()) {
+            log::warn!("rule {}: {warning}", unit.id);
+        }
         Self::start(self, unit, now).map_err(|fault| Fault::new(Fault::EXECUTOR, fault.0))
     }
 

@@ -136,3 +136,13 @@ fn a_closed_stderr_does_not_stop_the_gate() {
     drop(client);
     assert_eq!(gate.terminate().0, Some(0));
 }
+
+#[test]
+fn an_unknown_property_warns_and_does_not_fail() {
+    let scratch = Scratch::new();
+    let gate = Gate::start(&scratch);
+    gate.stream("demo", "/api/data");
+    gate.rule("r1", "SELECT a FROM demo", &json!({"nop": {"sendSngle": true}}));
+    let line = gate.wait_log("unknown property sendSngle, did you mean sendSingle?");
+    assert!(line.contains("rule r1: "), "{line}");
+}
