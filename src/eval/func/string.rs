@@ -63,7 +63,10 @@ fn concat<'a>(c: &Call<'_, 'a>) -> Eval<'a> {
 fn format<'a>(c: &Call<'_, 'a>) -> Eval<'a> {
     let x = arg::float(c.arg(0), c.ctx.scratch).unwrap_or(0.0);
     let digits = arg::strict(c.arg(1)).unwrap_or(0);
-    let Ok(digits) = usize::try_from(digits) else { return Err(Fault::new("the decimal places must greater or equal than 0")) };
+    if digits < 0 {
+        return Err(Fault::new("the decimal places must greater or equal than 0"));
+    }
+    let digits = usize::try_from(digits).unwrap_or(usize::MAX);
     let style = if c.args.len() == 3 {
         let name = text(c, 2)?;
         match locale::find(name) {

@@ -183,7 +183,8 @@ fn slice<'a>(cx: &Cx<'_, 'a>, args: Args<'_, 'a>) -> Res<'a> {
 
 fn chunk<'a>(cx: &Cx<'_, 'a>, args: Args<'_, 'a>) -> Res<'a> {
     let list = packed(arg(args, 1), "chunk", cx)?;
-    let size = usize::try_from(int(args, 0)).ok().filter(|s| *s > 0).ok_or(Fault::new("runtime error: makeslice: len out of range"))?;
+    let size = Some(int(args, 0)).filter(|s| *s > 0).ok_or(Fault::new("runtime error: makeslice: len out of range"))?;
+    let size = usize::try_from(size).unwrap_or(usize::MAX);
     let mut writer = cx.scratch.pack();
     writer.begin_list()?;
     for (i, v) in list.elements().enumerate() {

@@ -32,7 +32,7 @@ pub(super) const FUNCS: &[Func] = &[
     }),
     Func::new("swapcase", STR, None, swapcase),
     Func::new("repeat", INT_STR, None, |cx, args| {
-        let Ok(count) = usize::try_from(int(args, 0)) else { return Err(Fault::new("strings: negative Repeat count")) };
+        let count = repeat_count(int(args, 0))?;
         let count = if text(args, 1).is_empty() { 0 } else { count };
         cx.text(|out| (0..count).try_for_each(|_| Ok(out.text(text(args, 1))?)))
     }),
@@ -277,8 +277,13 @@ fn print_beside<'a>(v: Val<'a>, cx: &Cx<'_, 'a>) -> Result<&'a str, Fault<'a>> {
     Ok(core::str::from_utf8(bytes).unwrap_or(""))
 }
 
+/// How often something is repeated. What no memory holds is as good as the most that `usize` counts, also where that has 32 bits.
+fn repeat_count<'a>(n: i64) -> Result<usize, Fault<'a>> {
+    if n < 0 { Err(Fault::new("strings: negative Repeat count")) } else { Ok(usize::try_from(n).unwrap_or(usize::MAX)) }
+}
+
 fn indented<'a>(cx: &Cx<'_, 'a>, args: Args<'_, 'a>, before: &str) -> Res<'a> {
-    let Ok(count) = usize::try_from(int(args, 0)) else { return Err(Fault::new("strings: negative Repeat count")) };
+    let count = repeat_count(int(args, 0))?;
     cx.text(|out| {
         out.text(before)?;
         for (i, line) in text(args, 1).split('\n').enumerate() {
