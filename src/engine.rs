@@ -672,6 +672,15 @@ impl Engine {
         moved
     }
 
+    /// Puts what sinks have gathered for a batch into their outboxes: the process ends. False while an outbox has no room for it.
+    pub fn flush(&mut self, now: Now) -> bool {
+        let Self { rules, sink_scratch, .. } = self;
+        // Each is asked, also behind one that had no room.
+        let refused =
+            rules.values_mut().flat_map(|r| &mut r.rule.unit.sinks).filter_map(|s| (!s.flush(sink_scratch, now)).then_some(())).count();
+        refused == 0
+    }
+
     /// Sinks that have something to send, since this was last asked; one may come twice.
     pub fn take_ready(&mut self, mut each: impl FnMut(SinkId)) {
         for id in self.ready.drain(..) {

@@ -333,7 +333,11 @@ async fn wind_down(port: &DataPort<Front>, clock: Clock, grace: Duration) {
     loop {
         let left = port.with_gate(|front| {
             front.work.ring();
-            front.engine.undelivered().any(|(_, queued, waiting)| queued + waiting > 0)
+            let queued = front.engine.undelivered().any(|(_, queued, _)| queued > 0);
+            // Batches leave once no further row can join them.
+            let gathered = queued || !front.engine.flush(clock.now());
+            front.wake_all_sinks();
+            gathered || front.engine.undelivered().any(|(_, _, waiting)| waiting > 0)
         });
         if !left || clock.mono() >= end {
             break;

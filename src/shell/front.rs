@@ -40,6 +40,13 @@ impl Front {
         });
     }
 
+    /// Wakes the task of every sink: the process ends, and what waits should leave.
+    pub fn wake_all_sinks(&self) {
+        for (_, bell) in &self.sinks {
+            bell.ring();
+        }
+    }
+
     /// After rules were started or stopped: the sinks that have no task yet, each with its bell; the tasks of sinks that are gone
     /// are woken, so that they end.
     pub fn new_sinks(&mut self) -> Vec<(SinkId, Rc<Bell>)> {

@@ -106,6 +106,21 @@ fn sigterm_delivers_what_was_accepted() {
 }
 
 #[test]
+fn sigterm_delivers_a_batch_that_is_not_full() {
+    let scratch = Scratch::new();
+    let gate = Gate::start(&scratch);
+    gate.stream("demo", "/d");
+    let action = json!({"file": {"path": scratch.path("out.txt"), "sendSingle": true, "batchSize": 100}});
+    gate.rule("r1", "SELECT a FROM demo", &action);
+    for i in 0..3 {
+        assert_eq!(gate.push("/d", &format!("{{\"a\":{i}}}")).status, 200);
+    }
+    let (code, _) = gate.terminate();
+    assert_eq!(code, Some(0));
+    assert_eq!(scratch.read("out.txt").trim(), r#"[{"a":0},{"a":1},{"a":2}]"#);
+}
+
+#[test]
 fn sigterm_tells_what_was_not_delivered() {
     let scratch = Scratch::new();
     let gate = Gate::start_with(&scratch, "basic:\n  gracefulShutdownTimeout: 200ms\n");
