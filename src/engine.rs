@@ -456,7 +456,7 @@ impl Engine {
     }
 
     /// Route, method, announced length, coding, type.
-    fn judge(&mut self, head: &Head<'_>, peer: &Peer) -> Verdict<(Ticket, Peer)> {
+    fn judge(&mut self, head: &Head<'_>) -> Verdict<Ticket> {
         let mut buf = [0; TARGET_BYTES];
         let path = head.path(&mut buf);
         let (stamp, strict_type, format) = match self.route(head.method(), path) {
@@ -489,7 +489,7 @@ impl Engine {
             self.port.wrong_type_total += 1;
             return Verdict::Refuse(Reply::error(415, "the content type does not fit the stream's format"));
         }
-        Verdict::Take((Ticket { route: stamp }, *peer))
+        Verdict::Take(Ticket { route: stamp })
     }
 
     fn admit(&mut self, ticket: Ticket, head: &Head<'_>, peer: &Peer, body: &[u8], now: Now) -> Reply {
@@ -733,14 +733,14 @@ impl Engine {
 }
 
 impl Gate for Engine {
-    type Ticket = (Ticket, Peer);
+    type Ticket = Ticket;
 
-    fn head(&mut self, head: &Head<'_>, peer: &Peer, _now: Now) -> Verdict<Self::Ticket> {
-        self.judge(head, peer)
+    fn head(&mut self, head: &Head<'_>, _peer: &Peer, _now: Now) -> Verdict<Self::Ticket> {
+        self.judge(head)
     }
 
-    fn body(&mut self, (ticket, peer): Self::Ticket, head: &Head<'_>, body: &[u8], now: Now) -> Answer {
-        Answer::Now(self.admit(ticket, head, &peer, body, now))
+    fn body(&mut self, ticket: Ticket, head: &Head<'_>, peer: &Peer, body: &[u8], now: Now) -> Answer {
+        Answer::Now(self.admit(ticket, head, peer, body, now))
     }
 }
 

@@ -35,7 +35,7 @@ impl Gate for Ok200 {
         Verdict::Take(())
     }
 
-    fn body(&mut self, (): (), _: &Head<'_>, _: &[u8], _: Now) -> Answer {
+    fn body(&mut self, (): (), _: &Head<'_>, _: &Peer, _: &[u8], _: Now) -> Answer {
         Answer::Now(Reply::OK)
     }
 }

@@ -15,7 +15,7 @@ impl Gate for Take {
         if head.raw_path().len() > 2 { Verdict::Refuse(Reply::error(404, "no")) } else { Verdict::Take(()) }
     }
 
-    fn body(&mut self, (): (), head: &Head<'_>, body: &[u8], _: Now) -> Answer {
+    fn body(&mut self, (): (), head: &Head<'_>, _: &Peer, body: &[u8], _: Now) -> Answer {
         Answer::Now(Reply::error_fmt(200, format_args!("{} {}", head.target(), body.escape_ascii())))
     }
 }
@@ -23,7 +23,7 @@ impl Gate for Take {
 fuzz_target!(|bytes: &[u8]| {
     let deadlines = Deadlines::default();
     let settings = Settings { body_bytes: 3000, body_key: "limits.bodyBytes", require_length: true, refuse_dots: true, deadlines };
-    let peer = Peer { addr: [127, 0, 0, 1].into(), tls: false };
+    let peer = Peer::new([127, 0, 0, 1].into(), false);
     let converse = |size| Port::new(Take, settings.clone()).converse(bytes.chunks(size), &peer, Now::default());
     assert_eq!(converse(bytes.len().max(1)), converse(1));
 });

@@ -75,10 +75,18 @@ impl Gate for Front {
         self.engine.head(head, peer, now)
     }
 
-    fn body(&mut self, ticket: Self::Ticket, head: &Head<'_>, body: &[u8], now: Now) -> Answer {
-        let answer = self.engine.body(ticket, head, body, now);
+    fn body(&mut self, ticket: Self::Ticket, head: &Head<'_>, peer: &Peer, body: &[u8], now: Now) -> Answer {
+        let answer = self.engine.body(ticket, head, peer, body, now);
         self.work.ring();
         answer
+    }
+
+    fn dropped(&mut self, ticket: Self::Ticket) {
+        self.engine.dropped(ticket);
+    }
+
+    fn closed(&mut self, peer: &Peer) {
+        self.engine.closed(peer);
     }
 }
 

@@ -290,7 +290,7 @@ impl<G: Gate> State<G> {
         let slot = |_| Slot {
             socket: None,
             conn: Conn::new(now),
-            peer: Peer { addr: std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), tls: false },
+            peer: Peer::new(std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), false),
             until: Instant(u64::MAX),
             kill: Instant(u64::MAX),
             parked: 0,
@@ -339,6 +339,8 @@ impl<G: Gate> State<G> {
         if let Some(ticket) = slot.conn.ticket() {
             self.port.gate.dropped(ticket);
         }
+        self.port.gate.closed(&slot.peer);
+        slot.peer.certificate = None;
         if let Some(mut socket) = slot.socket.take()
             && slot.peer.tls
             && !slot.shut
@@ -422,7 +424,7 @@ impl<G: Gate> State<G> {
         if let Some(slot) = self.slots.get_mut(index) {
             slot.conn = Conn::new(now);
             slot.socket = Some(socket);
-            slot.peer = Peer { addr, tls };
+            slot.peer = Peer { connection: self.counters.accepted_total, ..Peer::new(addr, tls) };
             if let Some(waker) = &slot.waker {
                 waker.wake_by_ref();
             }

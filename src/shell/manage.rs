@@ -119,7 +119,7 @@ pub async fn serve<M: Manage>(
             let session = tls.as_ref().map(ServerTls::session).transpose();
             let Ok(Ok(socket)) = session.map(|session| Socket::new(stream, session)) else { continue };
             let seat = (open.get() < conn_count).then(|| Seat::take(&open));
-            let peer = Peer { addr, tls: tls.is_some() };
+            let peer = Peer::new(addr, tls.is_some());
             let (manage, settings) = (Rc::clone(&manage), Rc::clone(&settings));
             executor
                 .spawn(async move {

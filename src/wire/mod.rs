@@ -3,12 +3,14 @@
 //! * [`head`]: a request head, judged once, then a view nobody has to judge again.
 //! * [`framing`]: the one place that decides how long a message is.
 //! * [`body`]: chunked bodies, decoded in place.
+//! * [`certificate`]: what a client certificate says, as text.
 //! * [`conn`]: one server connection as a state machine: bytes and time in, [`conn::Step`] out.
 //! * [`reply`]: answers, written into a fixed buffer.
 //! * [`turn`]: what lies between two waits of a connection, gate included; and a whole conversation without a socket.
 //! * [`verdict`]: what the wire asks of whoever stands behind it ([`Gate`]).
 //! * [`client`]: the other direction: requests out, responses in.
 pub mod body;
+pub mod certificate;
 pub mod client;
 pub mod conn;
 pub mod framing;
@@ -17,6 +19,7 @@ pub mod reply;
 pub mod turn;
 pub mod verdict;
 
+pub use certificate::Certificate;
 pub use framing::Framing;
 pub use head::{Head, HeadError, HeadInfo, Method, Version};
 pub use reply::{Methods, Put, Reply};

@@ -123,7 +123,7 @@ impl<G: Gate> Port<G> {
                 }
                 Step::Body(head, body) => {
                     if let Some(ticket) = conn.ticket() {
-                        let Answer::Now(reply) = self.gate.body(ticket, &head, body, now);
+                        let Answer::Now(reply) = self.gate.body(ticket, &head, peer, body, now);
                         self.counters.taken_total += u64::from(reply.status < 300);
                         conn.answer(&reply, now, out);
                         answers += 1;
@@ -226,7 +226,7 @@ mod tests {
             }
         }
 
-        fn body(&mut self, ticket: u32, head: &Head<'_>, body: &[u8], _: Now) -> Answer {
+        fn body(&mut self, ticket: u32, head: &Head<'_>, _: &Peer, body: &[u8], _: Now) -> Answer {
             assert_eq!(ticket, 7);
             if body == b"full" {
                 return Answer::Now(Reply::error(503, "full").retry_after(1));
@@ -252,7 +252,7 @@ mod tests {
         }
     }
 
-    const PEER: Peer = Peer { addr: std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), tls: false };
+    const PEER: Peer = Peer::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), false);
     const T0: Now = Now { mono: Instant(1_000_000_000), wall: Timestamp(0) };
 
     fn converse(pieces: &[&[u8]]) -> String {

@@ -2,18 +2,32 @@
 //!
 //! The engine is the [`Gate`] of the data port; tests put a trivial one there.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, sync::Arc};
 
-use super::{head::Head, reply::Reply};
+use super::{certificate::Certificate, head::Head, reply::Reply};
 use crate::time::Now;
 
-/// Who is at the other end of a connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Who is at the other end of a connection. It is the same for all requests of the connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Peer {
     /// Address the connection came from; an IPv4 address is never given in its IPv6 spelling.
     pub addr: IpAddr,
     /// The connection is encrypted.
     pub tls: bool,
+    /// The connection's number: no other connection of this process ever has it. What was found out about a connection (a password
+    /// that was checked, say) may be kept under it until [`Gate::closed`].
+    pub connection: u64,
+    /// The certificate that the client showed, verified against the configured authorities and revocation lists: its key is in the
+    /// client's hands. `None`: it showed none, or none was asked for.
+    pub certificate: Option<Arc<Certificate>>,
+}
+
+impl Peer {
+    /// A peer that is known by its address alone.
+    #[must_use]
+    pub const fn new(addr: IpAddr, tls: bool) -> Self {
+        Self { addr, tls, connection: 0, certificate: None }
+    }
 }
 
 /// What becomes of a request, decided from its head alone.
@@ -41,11 +55,17 @@ pub trait Gate {
     /// Judges a head, before the body is read and before `100 Continue` is sent.
     fn head(&mut self, head: &Head<'_>, peer: &Peer, now: Now) -> Verdict<Self::Ticket>;
 
-    /// Takes a whole body. `head` is the same head again (its bytes stay in the buffer until the answer), so that nothing of it needs to be kept in the ticket.
-    fn body(&mut self, ticket: Self::Ticket, head: &Head<'_>, body: &[u8], now: Now) -> Answer;
+    /// Takes a whole body. `head` and `peer` are the same as before (the head's bytes stay in the buffer until the answer), so that
+    /// nothing of them needs to be kept in the ticket.
+    fn body(&mut self, ticket: Self::Ticket, head: &Head<'_>, peer: &Peer, body: &[u8], now: Now) -> Answer;
 
     /// The body of a taken request will not come: it was refused, or the connection is gone.
     fn dropped(&mut self, ticket: Self::Ticket) {
         let _ = ticket;
+    }
+
+    /// A connection has ended, whether or not it ever sent a head. A ticket of it was dropped before.
+    fn closed(&mut self, peer: &Peer) {
+        let _ = peer;
     }
 }

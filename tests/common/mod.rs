@@ -74,12 +74,12 @@ impl Bench {
     }
 
     fn reply(&mut self, head: &str, body: &[u8]) -> Reply {
-        let peer = Peer { addr: [127, 0, 0, 1].into(), tls: false };
+        let peer = Peer::new([127, 0, 0, 1].into(), false);
         self.head.parse(head.as_bytes()).expect("a head");
         let view = self.head.view(head.as_bytes());
         match self.engine.head(&view, &peer, self.now) {
             Verdict::Refuse(reply) => reply,
-            Verdict::Take(ticket) => match self.engine.body(ticket, &view, body, self.now) {
+            Verdict::Take(ticket) => match self.engine.body(ticket, &view, &peer, body, self.now) {
                 Answer::Now(reply) => reply,
             },
         }

@@ -43,7 +43,7 @@ impl Gate for Count {
         if head.raw_path().starts_with("/a") { Verdict::Take(1) } else { Verdict::Refuse(Reply::error(404, "no such path")) }
     }
 
-    fn body(&mut self, _: u32, _: &Head<'_>, body: &[u8], _: Now) -> Answer {
+    fn body(&mut self, _: u32, _: &Head<'_>, _: &Peer, body: &[u8], _: Now) -> Answer {
         self.bodies.fetch_add(1, Ordering::Relaxed);
         Answer::Now(Reply::error_fmt(200, format_args!("{}", body.len())))
     }
