@@ -23,6 +23,7 @@ use crate::rule::run::{FeedId, Feeds, Lent, Rule, RuleUnit, Slice};
 use crate::rule::status::{self, Metric};
 use crate::sink::{Kind, Outcome, Payload, SinkScratch, SinkUnit, Target};
 use crate::source::resolve::topic_matches;
+use crate::source::simulator::SimState;
 use crate::source::{Feed, PushFeed, StreamSpec};
 use crate::time::{Instant, Now};
 use crate::value::Value;
@@ -88,6 +89,8 @@ struct Open {
     drained: Drain,
     /// True if a rule wants `meta()`.
     wants_meta: bool,
+    /// Where its simulator stands, when it has one.
+    simulator: Option<SimState>,
 }
 
 /// How fast a queue drained lately.
@@ -141,6 +144,8 @@ pub struct Engine {
     port: PortStats,
     /// Sinks that have something to send since they were last asked for: see [`Engine::take_ready`].
     ready: Vec<SinkId>,
+    /// Streams that are fed by a simulator.
+    simulators: usize,
     seq: u64,
     stamps: u64,
     seed: u64,
@@ -175,6 +180,7 @@ impl Engine {
             sink_scratch: SinkScratch::new(&limits),
             port: PortStats::default(),
             ready: Vec::new(),
+            simulators: 0,
             seq: 0,
             stamps: 0,
             seed,
@@ -202,7 +208,7 @@ impl Engine {
         self.agree(&unit)?;
         let mut readers = Vec::new();
         for spec in &unit.sources {
-            match self.attach(spec, unit.plan.meta) {
+            match self.attach(spec, unit.plan.meta, now.mono) {
                 Ok(reader) => readers.push(reader),
                 Err(fault) => {
                     for reader in readers {
@@ -351,8 +357,11 @@ impl Engine {
         Ok(())
     }
 
-    fn attach(&mut self, spec: &Arc<StreamSpec>, wants_meta: bool) -> Result<(FeedId, crate::ring::ReaderId), StartFault> {
-        let found = self.feeds.open.iter().position(|o| o.as_ref().is_some_and(|o| *o.spec == **spec));
+    fn attach(&mut self, spec: &Arc<StreamSpec>, wants_meta: bool, now: Instant) -> Result<(FeedId, crate::ring::ReaderId), StartFault> {
+        // Each run has a simulator of its own, unless the stream is SHARED.
+        let simulated = matches!(spec.feed, Feed::Simulator(_));
+        let same = |o: &Option<Open>| o.as_ref().is_some_and(|o| *o.spec == **spec);
+        let found = if simulated && !spec.shared { None } else { self.feeds.open.iter().position(same) };
         let index = match found {
             Some(index) => index,
             None => {
@@ -371,7 +380,9 @@ impl Engine {
                     accepted_total: 0,
                     drained: Drain::default(),
                     wants_meta: false,
+                    simulator: simulated.then(|| SimState::new(now)),
                 };
+                self.simulators += usize::from(simulated);
                 if free == self.feeds.open.len() {
                     self.feeds.open.push(Some(open));
                 } else {
@@ -394,6 +405,7 @@ impl Engine {
         if let Some(open) = slot {
             open.ring.remove_reader(reader);
             if open.ring.reader_count() == 0 {
+                self.simulators -= usize::from(open.simulator.is_some());
                 *slot = None;
             }
         }
@@ -550,7 +562,7 @@ impl Engine {
         let mut out = Encoder::new(&mut self.meta);
         let headers = route.feeds.iter().find_map(|f| match &self.feeds.open[usize::from(f.0)].as_ref()?.spec.feed {
             Feed::Push(push) => Some(push.meta_headers.as_slice()),
-            Feed::Memory(_) => None,
+            Feed::Memory(_) | Feed::Simulator(_) => None,
         });
         let facts = meta::Facts { head, path, peer, arrived: now.wall, seq: self.seq, clock: "synced" };
         meta::write(&mut out, &facts, &route.endpoint.template, headers.unwrap_or(&[])).ok().map(|()| out.len())
@@ -596,7 +608,7 @@ impl Engine {
 
     /// Runs one slice of the next rule whose turn it is.
     pub fn step(&mut self, now: Now) -> Progress {
-        let mut until: Option<Instant> = None;
+        let mut until: Option<Instant> = if self.simulators > 0 { self.simulate(now) } else { None };
         let count = self.turns.len();
         for _ in 0..count {
             self.turn = (self.turn + 1) % count.max(1);
@@ -628,6 +640,38 @@ impl Engine {
             open.drained.note(open.ring.drained(), now.mono);
         }
         Progress::Idle(until)
+    }
+
+    /// Puts the rows of simulators that are due into their queues; gives the moment of the next one.
+    fn simulate(&mut self, now: Now) -> Option<Instant> {
+        let mut until: Option<Instant> = None;
+        for open in self.feeds.open.iter_mut().flatten() {
+            let (Some(state), Feed::Simulator(feed)) = (&mut open.simulator, &open.spec.feed) else { continue };
+            if let Some(row) = state.take(feed, now.mono) {
+                self.seq += 1;
+                let parts = Parts { seq: self.seq, flags: FLAG_ROWS, time_ms: now.wall.0, meta: &[], index: &[], body: row };
+                match open.ring.push(&parts) {
+                    Ok(_) => open.accepted_total += 1,
+                    Err(_) => open.refused_total += 1,
+                }
+            }
+            if let Some(at) = state.until() {
+                until = Some(until.map_or(at, |u| u.min(at)));
+            }
+        }
+        until
+    }
+
+    /// True once every source of a rule has come to its end, and what they gave has left the rule's sinks.
+    #[must_use]
+    pub fn is_done(&self, id: &str) -> bool {
+        let Some(running) = self.rules.get(id) else { return false };
+        let ended = |(feed, reader): (FeedId, crate::ring::ReaderId)| {
+            let open = self.feeds.open.get(usize::from(feed.0)).and_then(Option::as_ref);
+            open.is_some_and(|o| o.simulator.is_some_and(|s| s.is_ended()) && o.ring.waiting(reader) == 0)
+        };
+        let rule = &running.rule;
+        !rule.is_blocked() && rule.readers().all(ended) && rule.unit.sinks.iter().all(|sink| sink.waiting() == 0)
     }
 
     /// Moves what memory sinks gave to the streams that read their topic. True if anything moved.

@@ -123,7 +123,6 @@ fn not_supported(call: &Call<'_>) -> Fault {
         "services" => "external services are not supported by pushgate",
         "udf" => "script functions are not supported by pushgate",
         "schemas" => "schemas cannot be registered: the formats json, delimited, urlencoded and binary need none",
-        "ruletest" => "rule trials are not supported yet",
         "trace" | "tracer" => "tracing is not supported by pushgate",
         _ => "this is not supported yet",
     };

@@ -71,6 +71,8 @@ pub enum Then {
     Continue,
     /// An orderly stop of the whole process.
     Stop,
+    /// The results of the rule trial that the last segment of the path names, one event each, until it is over.
+    Events,
 }
 
 /// Media type of JSON answers.

@@ -33,6 +33,16 @@ const SOURCES: &[Item] = &[
         ],
     },
     Item { name: "memory", label: "Memory", about: "Takes rows from memory sinks of other rules by topic.", properties: &[] },
+    Item {
+        name: "simulator",
+        label: "Simulator",
+        about: "Makes rows up, to try a rule without a sensor.",
+        properties: &[
+            Property("loop", "false", "bool", "radio", true, "Begin again after the last row."),
+            Property("interval", "1000", "int", "text", false, "Time between two rows, in ms."),
+            Property("data", "\"\"", "string", "textarea", false, "The rows: a JSON list of objects."),
+        ],
+    },
 ];
 
 const COMMON: &[Property] = &[

@@ -44,6 +44,10 @@ pub enum Op {
     ScanTables,
     BulkStart,
     BulkStop,
+    CreateTrial,
+    StartTrial,
+    StopTrial,
+    WatchTrial,
     ExportRuleset,
     ImportRuleset,
     PatchConfigs,
@@ -140,7 +144,11 @@ impl Op {
             | Self::RemoveTags
             | Self::ScanTables
             | Self::BulkStart
-            | Self::BulkStop => Area::Rules,
+            | Self::BulkStop
+            | Self::CreateTrial
+            | Self::StartTrial
+            | Self::StopTrial
+            | Self::WatchTrial => Area::Rules,
             Self::ExportRuleset
             | Self::ImportRuleset
             | Self::Upload
@@ -230,9 +238,10 @@ pub static ROUTES: &[(&str, &str, Op)] = &[
     ("GET", "/connections/{}", Op::GetConnection),
     ("DELETE", "/connections/{}", Op::DropConnection),
     ("PUT", "/connections/{}", Op::PutConnection),
-    ("POST", "/ruletest", Op::NotSupported),
-    ("POST", "/ruletest/{}/start", Op::NotSupported),
-    ("DELETE", "/ruletest/{}", Op::NotSupported),
+    ("POST", "/ruletest", Op::CreateTrial),
+    ("POST", "/ruletest/{}/start", Op::StartTrial),
+    ("DELETE", "/ruletest/{}", Op::StopTrial),
+    ("GET", "/test/{}", Op::WatchTrial),
     ("GET", "/v2/data/export", Op::ExportYaml),
     ("POST", "/v2/data/import", Op::ImportYaml),
     ("POST", "/async/data/import", Op::ImportAsync),

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::body::{self, Object};
 use super::routes::Op;
-use super::{Call, Response, TEXT};
+use super::{Call, Response, TEXT, Then};
 use crate::catalog::rules::Tagging;
 use crate::catalog::text::{go_json, json_string};
 use crate::catalog::{Control, Fault, Host};
@@ -88,6 +88,21 @@ pub(super) fn serve<H: Host>(control: &mut Control<H>, op: Op, call: &Call<'_>) 
         }
         Op::BulkStart => bulk(control, call, "bulk start failed", Control::start_rule),
         Op::BulkStop => bulk(control, call, "bulk stop failed", Control::stop_rule),
+        Op::CreateTrial => {
+            let id = control.create_trial(&call.text())?;
+            let port = control.config.basic.rest_port;
+            Ok(Response::new(200, TEXT, format!("{{\"id\":{},\"port\":{port}}}", json_string(&id))))
+        }
+        Op::StartTrial => {
+            control.start_trial(id).map_err(|e| e.under("start rule error"))?;
+            Ok(Response::text(format!("Test rule {id} was started")))
+        }
+        Op::StopTrial => {
+            control.stop_trial(id);
+            Ok(Response::text(format!("Test rule {id} was stopped.")))
+        }
+        Op::WatchTrial if control.has_trial(id) => Ok(Response { then: Then::Events, ..Response::empty(200) }),
+        Op::WatchTrial => Ok(Response::no_route()),
         _ => Err(Fault::new(Fault::GENERAL, "not a rule operation")),
     }
 }

@@ -24,6 +24,8 @@ pub(crate) struct Fake {
     /// Every call of `save` fails while it is set.
     pub(crate) full: bool,
     pub(crate) now_ms: i64,
+    /// Every call of `trial_ended`.
+    pub(crate) trials_ended: Vec<String>,
 }
 
 /// Remembers which rules run.
@@ -168,6 +170,10 @@ impl Host for Fake {
 
     fn remove_upload(&mut self, name: &str) -> Result<(), String> {
         self.uploads.remove(name).map(drop).ok_or_else(|| format!("uploads/{name}: no such file"))
+    }
+
+    fn trial_ended(&mut self, id: &str) {
+        self.trials_ended.push(id.to_owned());
     }
 
     fn now(&self) -> Now {

@@ -67,6 +67,9 @@ pub trait Host {
     /// One sentence that names the file and the reason.
     fn remove_upload(&mut self, name: &str) -> Result<(), String>;
 
+    /// A rule trial is over: whoever watches it is told.
+    fn trial_ended(&mut self, id: &str);
+
     /// Both clocks.
     fn now(&self) -> Now;
 

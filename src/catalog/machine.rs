@@ -85,9 +85,9 @@ impl Machine for Engine {
         Self::metrics(self, id)
     }
 
-    fn ended(&self, _: &str) -> Option<Ended> {
-        // No source of ours ends by itself, and an error of a row never ends a run.
-        None
+    fn ended(&self, id: &str) -> Option<Ended> {
+        // Only a simulator ends by itself, and an error of a row never ends a run.
+        self.is_done(id).then(|| Ended::Done(String::new()))
     }
 
     fn needs_data_port(&self) -> bool {

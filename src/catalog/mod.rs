@@ -6,6 +6,7 @@
 //!
 //! * [`host`]: what the outside must offer. [`record`]: the text of a stored definition.
 //! * [`sources`]: streams and tables. [`rules`]: rules and their life. [`schedule`]: what the patrol does every so often.
+//! * [`trial`]: rules that run for a while without being defined.
 //! * [`keys`]: conf keys and connections. [`ruleset`]: import and export.
 
 pub mod host;
@@ -17,6 +18,7 @@ pub mod ruleset;
 pub mod schedule;
 pub mod sources;
 pub mod text;
+pub mod trial;
 
 #[cfg(test)]
 pub(crate) mod fake;
@@ -54,6 +56,8 @@ pub struct Control<H: Host> {
     /// What the last import of everything could not take.
     imported: Report,
     tasks: Vec<ruleset::Task>,
+    /// In order of creation.
+    trials: Vec<trial::Trial>,
     data_port_open: bool,
     order: u64,
 }
@@ -71,6 +75,7 @@ impl<H: Host> Control<H> {
             connections: BTreeMap::new(),
             imported: Report::default(),
             tasks: Vec::new(),
+            trials: Vec::new(),
             data_port_open: false,
             order: 0,
         }

@@ -24,6 +24,7 @@ impl<H: Host> Control<H> {
     /// Looks at every rule once. Gives one sentence for each rule that could not be started.
     pub fn patrol(&mut self, now: Now) -> Vec<String> {
         self.settle_all();
+        self.expire_trials();
         let mut faults = Vec::new();
         let ids: Vec<String> = self.rules.keys().cloned().collect();
         for id in ids {

@@ -108,6 +108,12 @@ impl Loader {
             if push && file.is_none() {
                 default_of(&mut sections).props.set_if_absent("method", Value::String("POST".into()));
             }
+            if *kind == "simulator" && file.is_none() {
+                let props = &mut default_of(&mut sections).props;
+                props.set_if_absent("data", serde_json::json!([{"humidity": 50, "temperature": 22.5}]));
+                props.set_if_absent("interval", Value::String("1s".into()));
+                props.set_if_absent("loop", Value::Bool(true));
+            }
             self.config.conf_keys.put_file(kind, sections);
         }
         server

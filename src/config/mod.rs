@@ -42,7 +42,7 @@ pub use self::{
 use crate::limits::Limits;
 
 /// The source types whose `sources/TYPE.yaml` is read.
-pub const SOURCE_TYPES: &[&str] = &["httppush", "memory"];
+pub const SOURCE_TYPES: &[&str] = &["httppush", "memory", "simulator"];
 
 /// What is read at start.
 #[derive(Debug, Clone, Copy, Default)]

@@ -8,8 +8,9 @@ use std::{
 
 use super::{
     bell::Bell,
-    manage::{Manage, Request},
+    manage::{Answer, Manage, Request},
     net::Deadline,
+    trials::Trials,
 };
 use crate::{
     api::{self, Then, guard},
@@ -31,14 +32,15 @@ pub struct Admin<H: Host> {
     control: Shared<H>,
     basic: Basic,
     stop: Rc<Bell>,
+    trials: Rc<Trials>,
 }
 
 impl<H: Host + Send + 'static> Admin<H> {
     /// Answers for `control`. `stop` rings once `POST /stop` was answered.
     #[must_use]
-    pub fn new(control: Shared<H>, stop: Rc<Bell>) -> Self {
+    pub fn new(control: Shared<H>, stop: Rc<Bell>, trials: Rc<Trials>) -> Self {
         let basic = lock(&control).config.basic.clone();
-        Self { control, basic, stop }
+        Self { control, basic, stop, trials }
     }
 }
 
@@ -50,13 +52,21 @@ impl<H: Host + Send + 'static> Manage for Admin<H> {
         guard::judge(&self.basic, head.method_text(), host, origin.as_deref()).map(reply)
     }
 
-    async fn answer(&self, request: Request) -> Reply {
+    async fn answer(&self, request: Request) -> Answer {
         let control = Arc::clone(&self.control);
+        let trial = request.path.strip_prefix("/test/").map(str::to_owned);
         let response = smol::unblock(move || api::handle(&mut lock(&control), &asked(request))).await;
-        if response.then == Then::Stop {
-            self.stop.ring();
+        match (response.then, trial) {
+            (Then::Stop, _) => self.stop.ring(),
+            (Then::Events, Some(id)) => {
+                return match self.trials.watch(&id) {
+                    Some(watch) => Answer::Events(watch, response.fields),
+                    None => Answer::Reply(Reply::error(503, "as many watch rule trials as may: 8").retry_after(5)),
+                };
+            }
+            (Then::Continue | Then::Events, _) => {}
         }
-        reply(response)
+        Answer::Reply(reply(response))
     }
 }
 

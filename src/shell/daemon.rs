@@ -27,6 +27,7 @@ use super::net::{Clock, Deadline, Listener, listen_error};
 use super::signal::{Event, Signals};
 use super::store::Store;
 use super::tls::ServerTls;
+use super::trials::Trials;
 use super::writer::Writer;
 use super::{log as journal, manage, nofile, notify, settings, sinks, zone};
 use crate::catalog::Control;
@@ -89,7 +90,7 @@ fn say(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }
 
-fn serve(options: &Options, config: Config, clock: Clock) -> u8 {
+fn serve(options: &Options, mut config: Config, clock: Clock) -> u8 {
     let Some(state) = paths::state_dir(options.state.as_deref(), |name| std::env::var(name).ok()) else {
         log::error!("no state directory: neither --state nor STATE_DIRECTORY nor XDG_STATE_HOME nor HOME is set");
         return EX_CANTCREAT;
@@ -108,6 +109,8 @@ fn serve(options: &Options, config: Config, clock: Clock) -> u8 {
             return code;
         }
     };
+    // A port of 0 was any free one; answers that name the port name this.
+    config.basic.rest_port = management.2.port();
     let Some(zone) = zone::load(&config.basic.timezone) else {
         log::error!("basic.timezone: this machine has no time zone {}", config.basic.timezone);
         return EX_CONFIG;
@@ -137,9 +140,10 @@ fn serve(options: &Options, config: Config, clock: Clock) -> u8 {
     let conn_count = limits.manage_conn_count;
     let control = Arc::new(Mutex::new(Control::new(ShellHost::new(link, store, clock), config, zone)));
     let stop = Rc::new(Bell::default());
-    let admin = Rc::new(Admin::new(Arc::clone(&control), Rc::clone(&stop)));
+    let trials = Rc::new(Trials::default());
+    let admin = Rc::new(Admin::new(Arc::clone(&control), Rc::clone(&stop), Rc::clone(&trials)));
 
-    executor.spawn(answer_asks(asks, port.clone(), clock, Rc::clone(&executor), Rc::clone(&writer))).detach();
+    executor.spawn(answer_asks(asks, port.clone(), clock, Rc::clone(&executor), Rc::clone(&writer), trials)).detach();
     executor.spawn(take_turns(port.clone(), work, clock)).detach();
 
     smol::block_on(executor.run(async {
@@ -257,6 +261,7 @@ async fn answer_asks(
     clock: Clock,
     executor: Rc<LocalExecutor<'static>>,
     writer: Rc<Writer>,
+    trials: Rc<Trials>,
 ) {
     while let Ok(ask) = asks.recv().await {
         match ask {
@@ -268,7 +273,8 @@ async fn answer_asks(
                 });
                 for (id, bell) in new {
                     let (outlet, writer) = (Outlet { port: port.clone(), id, bell, clock }, Rc::clone(&writer));
-                    executor.spawn(async move { sinks::run(outlet, &writer).await }).detach();
+                    let trials = Rc::clone(&trials);
+                    executor.spawn(async move { sinks::run(outlet, &writer, &trials).await }).detach();
                 }
             }
             Ask::Listen(at, tls, back) => {
@@ -284,6 +290,7 @@ async fn answer_asks(
                 };
                 let _ = back.send(result); // the worker waits for it
             }
+            Ask::TrialEnded(id) => trials.close(&id),
             Ask::Unlisten => {
                 if port.addr().is_some() {
                     port.close(CLOSE_GRACE);

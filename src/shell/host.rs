@@ -32,6 +32,8 @@ pub enum Ask {
     Listen(DataListener, Option<ServerTls>, mpsc::SyncSender<Result<(), String>>),
     /// Close it.
     Unlisten,
+    /// A rule trial is over.
+    TrialEnded(String),
 }
 
 impl core::fmt::Debug for Ask {
@@ -40,6 +42,7 @@ impl core::fmt::Debug for Ask {
             Self::Engine(_) => "Engine",
             Self::Listen(..) => "Listen",
             Self::Unlisten => "Unlisten",
+            Self::TrialEnded(_) => "TrialEnded",
         })
     }
 }
@@ -138,6 +141,10 @@ impl Host for ShellHost {
 
     fn remove_upload(&mut self, name: &str) -> Result<(), String> {
         self.store.remove_upload(name)
+    }
+
+    fn trial_ended(&mut self, id: &str) {
+        self.link.send(Ask::TrialEnded(id.to_owned()));
     }
 
     fn now(&self) -> Now {

@@ -3,13 +3,14 @@
 //! At most `limits.manageConnCount` connections, one task each; one more is told 503 and closed. A body may have
 //! `limits.manageBodyBytes`. What a [`Manage`] answers is its own affair.
 
-use std::{cell::Cell, future::Future, io, net::IpAddr, rc::Rc};
+use std::{cell::Cell, future::Future, io, net::IpAddr, rc::Rc, time::Duration};
 
-use smol::LocalExecutor;
+use smol::{LocalExecutor, future};
 
 use super::{
     net::{Clock, Deadline, Listener, Socket},
     tls::ServerTls,
+    trials::{Watch, event},
 };
 use crate::{
     limits::{HEAD_BYTES, Limits},
@@ -77,8 +78,22 @@ pub trait Manage: 'static {
     }
 
     /// Answers a request.
-    fn answer(&self, request: Request) -> impl Future<Output = Reply>;
+    fn answer(&self, request: Request) -> impl Future<Output = Answer>;
 }
+
+/// How a request is answered.
+#[derive(Debug)]
+pub enum Answer {
+    /// At once.
+    Reply(Reply),
+    /// By the results of a rule trial as they come, with these fields in the head. The connection is theirs from now on.
+    Events(Watch, Vec<(&'static str, String)>),
+}
+
+/// How long one connection watches a trial.
+const WATCH_TIME: Duration = Duration::from_secs(600);
+/// Something is sent this often, so that a peer that is gone is noticed.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// What the management port allows its connections.
 #[must_use]
@@ -125,7 +140,12 @@ pub async fn serve<M: Manage>(
                 .spawn(async move {
                     match seat {
                         // How a connection ends is the peer's affair; nothing is left to do about it.
-                        Some(_seat) => drop(attend(socket, peer, &*manage, &settings, clock).await),
+                        Some(seat) => {
+                            if let Ok(Some((socket, watch, fields))) = attend(socket, peer, &*manage, &settings, clock).await {
+                                drop(seat);
+                                drop(events(socket, watch, &fields, &settings, clock).await);
+                            }
+                        }
                         None => drop(turn_away(socket, clock).await),
                     }
                 })
@@ -162,7 +182,10 @@ async fn turn_away(mut socket: Socket, clock: Clock) -> io::Result<()> {
     Ok(())
 }
 
-async fn attend<M: Manage>(mut socket: Socket, peer: Peer, manage: &M, settings: &Settings, clock: Clock) -> io::Result<()> {
+/// A connection that has become a watcher's, what it watches, and the fields of its head.
+type Watcher = (Socket, Watch, Vec<(&'static str, String)>);
+
+async fn attend<M: Manage>(mut socket: Socket, peer: Peer, manage: &M, settings: &Settings, clock: Clock) -> io::Result<Option<Watcher>> {
     let mut conn: Conn<()> = Conn::new(clock.mono());
     let mut cache = Box::<HeadCache>::default();
     let mut buf = vec![0; HEAD_BYTES + SLACK_BYTES];
@@ -196,11 +219,17 @@ async fn attend<M: Manage>(mut socket: Socket, peer: Peer, manage: &M, settings:
             Step::Close => {
                 send(&mut socket, &mut out, settings, clock).await?;
                 socket.shutdown_write();
-                return Ok(());
+                return Ok(None);
             }
         }
         if let Some(request) = pending {
-            let reply = manage.answer(request).await;
+            let reply = match manage.answer(request).await {
+                Answer::Reply(reply) => reply,
+                Answer::Events(watch, fields) => {
+                    send(&mut socket, &mut out, settings, clock).await?;
+                    return Ok(Some((socket, watch, fields)));
+                }
+            };
             conn.answer(&reply, clock.now(), &mut out);
             shrink(&mut conn, &mut buf);
         }
@@ -213,6 +242,45 @@ async fn attend<M: Manage>(mut socket: Socket, peer: Peer, manage: &M, settings:
             read(&mut socket, &mut conn, &mut buf, until, clock).await?;
         }
     }
+}
+
+/// Sends results as server-sent events until the trial is over, the peer is gone, or [`WATCH_TIME`] has passed.
+async fn events(
+    mut socket: Socket,
+    mut watch: Watch,
+    fields: &[(&'static str, String)],
+    settings: &Settings,
+    clock: Clock,
+) -> io::Result<()> {
+    let mut head = String::from("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-cache\r\nConnection: close\r\n");
+    fields.iter().for_each(|(name, value)| head.push_str(&format!("{name}: {value}\r\n")));
+    head.push_str("\r\n");
+    let mut out = head.into_bytes();
+    let end = clock.mono().after(WATCH_TIME);
+    loop {
+        send(&mut socket, &mut out, settings, clock).await?;
+        let mut rest = [0; 256];
+        let result = async { watch.next().await.map(Some).ok_or(io::ErrorKind::UnexpectedEof) };
+        let gone = async {
+            let until = clock.mono().after(KEEP_ALIVE).min(end);
+            loop {
+                match socket.read_by(&mut rest, &mut clock.deadline(until)).await {
+                    // What a peer still says is not listened to.
+                    Ok(1..) => {}
+                    Ok(0) => return Err(io::ErrorKind::UnexpectedEof),
+                    Err(error) if error.kind() == io::ErrorKind::TimedOut => return Ok(None),
+                    Err(error) => return Err(error.kind()),
+                }
+            }
+        };
+        match future::or(result, gone).await {
+            Ok(Some(result)) => out = event(&result),
+            Ok(None) if clock.mono() < end => out = b":\n\n".to_vec(),
+            Ok(None) | Err(_) => break,
+        }
+    }
+    socket.shutdown_write();
+    Ok(())
 }
 
 /// A large body's buffer is not kept for the next request.
@@ -274,13 +342,13 @@ mod tests {
             (head.method() == Method::Delete).then(|| Reply::error(403, "not allowed"))
         }
 
-        async fn answer(&self, request: Request) -> Reply {
+        async fn answer(&self, request: Request) -> Answer {
             if request.path == "/wait" {
                 Deadline::after(Duration::from_millis(50)).wait().await;
             }
             let host = request.field("host").unwrap_or_default();
             let text = format!("{} {} {:?} {host} {}", request.method, request.path, request.query, request.body.len());
-            Reply::owned(201, "text/plain", text).with("Location", "/there")
+            Answer::Reply(Reply::owned(201, "text/plain", text).with("Location", "/there"))
         }
     }
 

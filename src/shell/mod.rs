@@ -18,6 +18,7 @@ pub mod signal;
 pub mod sinks;
 pub mod store;
 pub mod tls;
+pub mod trials;
 pub mod verify;
 pub mod vitals;
 pub mod writer;

@@ -19,6 +19,7 @@ use std::{
 use super::{
     net::{self, Clock, Deadline, ExchangeError, Socket},
     tls::{ClientOptions, ClientTls},
+    trials::Trials,
     writer::{Handle, Progress, Writer},
 };
 use crate::{
@@ -50,9 +51,17 @@ pub trait Port {
 }
 
 /// Serves one sink until its rule stops. Memory topics are the engine's own matter.
-pub async fn run(port: impl Port, writer: &Writer) {
+pub async fn run(port: impl Port, writer: &Writer, trials: &Trials) {
     match port.with(|unit, _| unit.kind()) {
-        Some(Kind::Log | Kind::Nop) => log_lines(&port).await,
+        Some(Kind::Log | Kind::Nop) => lines(&port, log_line).await,
+        Some(Kind::Trial) => {
+            let show = |payload: &Payload<'_>| {
+                if let Target::Trial { id } = payload.target {
+                    trials.publish(id, payload.body);
+                }
+            };
+            lines(&port, show).await;
+        }
         Some(Kind::File) => files(&port, &writer.open()).await,
         Some(Kind::Rest) => requests(&port).await,
         Some(Kind::Memory) | None => {}
@@ -69,12 +78,13 @@ async fn wait(port: &impl Port, until: Option<Instant>) {
     .await;
 }
 
-async fn log_lines(port: &impl Port) {
+/// Payloads that are dealt with at once.
+async fn lines(port: &impl Port, each: impl Fn(&Payload<'_>)) {
     loop {
         let some = port.with(|unit, now| {
             for _ in 0..BUDGET {
                 let Some(payload) = unit.next_out(now) else { return Err(unit.until()) };
-                log_line(&payload);
+                each(&payload);
                 unit.done(Outcome::Delivered, now);
             }
             Ok(())

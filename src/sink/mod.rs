@@ -57,10 +57,15 @@ pub enum Kind {
     Memory,
     /// Nowhere.
     Nop,
+    /// Whoever watches a rule trial; not for a rule's own actions.
+    Trial,
 }
 
+/// What the ids of rule trials begin with: no rule can have such an id.
+pub const TRIAL_PREFIX: &str = "$$trial_";
+
 impl Kind {
-    /// Every kind.
+    /// Every kind that a rule can name.
     pub const ALL: [Self; 5] = [Self::Log, Self::File, Self::Rest, Self::Memory, Self::Nop];
 
     /// Its name in a rule's actions.
@@ -72,6 +77,7 @@ impl Kind {
             Self::Rest => "rest",
             Self::Memory => "memory",
             Self::Nop => "nop",
+            Self::Trial => "sse",
         }
     }
 
@@ -231,6 +237,11 @@ pub enum Target<'p> {
     Rest(RestRequest<'p>),
     /// A file, through the writer thread.
     File(FileWrite<'p>),
+    /// Whoever watches a rule trial.
+    Trial {
+        /// The trial's id.
+        id: &'p str,
+    },
     /// No payload: the file in this slot has to be closed.
     Close {
         /// The slot.
@@ -287,6 +298,7 @@ enum Sort {
     Memory(Memory),
     Rest(Rest),
     File(Box<File>),
+    Trial,
 }
 
 impl Sort {
@@ -297,6 +309,7 @@ impl Sort {
             Self::Memory(_) => Kind::Memory,
             Self::Rest(_) => Kind::Rest,
             Self::File(_) => Kind::File,
+            Self::Trial => Kind::Trial,
         }
     }
 }
@@ -321,7 +334,8 @@ pub fn build(kind: &str, props: &Map<String, Json>, env: &SinkEnv<'_>) -> Result
 }
 
 fn build_unit(name: &str, map: &Map<String, Json>, env: &SinkEnv<'_>) -> Result<SinkUnit, String> {
-    let kind = Kind::parse(name).ok_or_else(|| {
+    let trial = (name == Kind::Trial.name() && env.rule.starts_with(TRIAL_PREFIX)).then_some(Kind::Trial);
+    let kind = trial.or_else(|| Kind::parse(name)).ok_or_else(|| {
         let known: Vec<_> = Kind::ALL.iter().map(|k| k.name()).collect();
         format!("sink {name} is not defined, this build has {}", known.join(", "))
     })?;
@@ -330,6 +344,7 @@ fn build_unit(name: &str, map: &Map<String, Json>, env: &SinkEnv<'_>) -> Result<
     let mut form = Form::Bytes;
     let mut sort = match kind {
         Kind::Log => Sort::Log,
+        Kind::Trial => Sort::Trial,
         Kind::Nop => Sort::Nop { log: props.flag("log")?.unwrap_or(false) },
         Kind::Memory => {
             let (memory, rules) = Memory::read(&mut props, &mut dynamics)?;
@@ -458,6 +473,7 @@ impl SinkUnit {
         let Waiting { seq, meta, body } = self.out.next(now)?;
         let target = match &mut self.sort {
             Sort::Log => Target::Log { rule: &self.rule },
+            Sort::Trial => Target::Trial { id: self.rule.strip_prefix(TRIAL_PREFIX).unwrap_or(&self.rule) },
             Sort::Nop { log } => Target::Nop { log: *log },
             Sort::Memory(memory) => Target::Memory { topic: memory.topic.get(meta), configured: memory.topic.source() },
             Sort::Rest(rest) => Target::Rest(rest.request(meta)),

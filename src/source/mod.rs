@@ -1,12 +1,14 @@
-//! What feeds a ring: a stream's definition resolved into a [`StreamSpec`], the httppush endpoint or memory topic behind it.
+//! What feeds a ring: a stream's definition resolved into a [`StreamSpec`], the httppush endpoint, memory topic or simulator behind it.
 //!
 //! Two rules share one ring exactly when their specs are equal; a stream that was replaced, or whose conf key changed, is another
 //! spec, and a running rule keeps the one it was started with.
 
 pub mod resolve;
+pub mod simulator;
 
 use core::time::Duration;
 
+use self::simulator::SimFeed;
 use crate::decode::Shape;
 use crate::gate::route::Endpoint;
 use crate::ring::Overflow;
@@ -21,6 +23,8 @@ pub enum Feed {
     Push(Box<PushFeed>),
     /// Rows of memory sinks: a topic, `+` for one level, a last `#` for all further ones.
     Memory(String),
+    /// Rows that are made up.
+    Simulator(SimFeed),
 }
 
 /// An endpoint of the data port and what it asks of requests.

@@ -1,5 +1,6 @@
 //! From a definition and the configuration to a [`StreamSpec`]: conf key, EXTRA and stream options laid over each other (facts §2).
 
+use super::simulator::SimFeed;
 use super::{Feed, PushFeed, StreamSpec};
 use crate::config::{Config, Origin, Props};
 use crate::decode::Shape;
@@ -33,8 +34,10 @@ const NOT_YET: [(&str, &str); 8] = [
 pub fn resolve(create: &Create, config: &Config) -> Result<StreamSpec, String> {
     let kind = source_type(create);
     let options = &create.options;
-    let mut props =
-        if kind == "httppush" { config.conf_key("httppush", &options.conf_key).map_err(|e| e.to_string())? } else { Props::default() };
+    let mut props = match kind.as_str() {
+        "httppush" | "simulator" => config.conf_key(&kind, &options.conf_key).map_err(|e| e.to_string())?,
+        _ => Props::default(),
+    };
     if !options.extra.is_empty() {
         match serde_json::from_str::<serde_json::Value>(&options.extra) {
             Ok(serde_json::Value::Object(extra)) => props.lay(&extra, &Origin::Extra),
@@ -59,7 +62,8 @@ pub fn resolve(create: &Create, config: &Config) -> Result<StreamSpec, String> {
     let feed = match kind.as_str() {
         "httppush" => Feed::Push(Box::new(push(create, &props)?)),
         "memory" => Feed::Memory(topic(create)?),
-        other => return Err(format!("source type {other} not found: httppush and memory are supported")),
+        "simulator" => Feed::Simulator(SimFeed::read(&props)?),
+        other => return Err(format!("source type {other} not found: httppush, memory and simulator are supported")),
     };
     if let Some(missing) = &props.missing {
         log::warn!("stream {}: there is no conf key {missing} of {kind}: the default section serves it", create.name);
@@ -79,7 +83,8 @@ pub fn resolve(create: &Create, config: &Config) -> Result<StreamSpec, String> {
         text => Some(Pattern::parse(text).map_err(|e| format!("TIMESTAMP_FORMAT of {}: {e}", create.name))?),
     };
     let whole = props.boolean("useInt64ForWholeNumber").map_err(error)?.unwrap_or(false);
-    let interval = props.duration("interval").map_err(error)?.filter(|d| !d.is_zero());
+    // Of a simulator it is the time between two rows.
+    let interval = props.duration("interval").map_err(error)?.filter(|d| !d.is_zero() && kind != "simulator");
     let send_interval = props.duration("sendInterval").map_err(error)?.filter(|d| !d.is_zero());
     let records_max = props.count("bufferLength").map_err(error)?.and_then(|n| usize::try_from(n).ok()).filter(|n| *n > 0);
     Ok(StreamSpec {

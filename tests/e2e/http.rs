@@ -81,6 +81,22 @@ impl<S: Read + Write> Client<S> {
         reply
     }
 
+    /// All that came up to and with `words`.
+    pub(crate) fn read_until(&mut self, words: &str) -> String {
+        loop {
+            let text = String::from_utf8_lossy(&self.buf).into_owned();
+            if text.contains(words) {
+                return text;
+            }
+            assert!(self.more(), "the connection ended before `{words}`: {text}");
+        }
+    }
+
+    /// Waits until the other side closes, whatever it says before.
+    pub(crate) fn read_to_end(&mut self) {
+        while self.more() {}
+    }
+
     /// A whole request with a JSON body, and its answer.
     pub(crate) fn ask(&mut self, method: &str, target: &str, body: &str) -> Reply {
         self.send(request(method, target, "", body).as_bytes());

@@ -185,3 +185,58 @@ fn shell_words(line: &str) -> Vec<String> {
     words.remove(0);
     words
 }
+
+#[test]
+fn a_rule_trial_is_watched_on_the_management_port() {
+    let scratch = Scratch::new();
+    let gate = Gate::start(&scratch);
+    gate.ask("POST", "/streams", &create("demo"));
+    assert_eq!(gate.ask("GET", "/test/t", "").status, 404);
+    let trial = json!({
+        "id": "t", "sql": "SELECT a, a * 2 AS b FROM demo", "sinkProps": {"sendSingle": true},
+        "mockSource": {"demo": {"data": [{"a": 1}, {"a": "x"}], "interval": 10, "loop": false}},
+    });
+    let made: Value = serde_json::from_str(&gate.tell("POST", "/ruletest", &trial.to_string())).unwrap_or_default();
+    assert_eq!(made, json!({"id": "t", "port": gate.management.port()}));
+    let watch = || {
+        let mut client = Client::connect(gate.management);
+        client.send(b"GET /test/t HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        client
+    };
+    let mut early = watch();
+    assert_eq!(gate.tell("POST", "/ruletest/t/start", ""), "Test rule t was started");
+    let rows = "data: {\"a\":1,\"b\":2}\n\ndata: ";
+    assert!(early.read_until("invalid operation").contains(rows));
+    let mut late = watch();
+    assert!(late.read_until("invalid operation").contains(rows), "what was before is kept for a while");
+    assert_eq!(gate.tell("GET", "/rules", ""), "[]", "a trial is no rule");
+    assert_eq!(gate.tell("DELETE", "/ruletest/t", ""), "Test rule t was stopped.");
+    // The trial is over, so the watchers come to an end.
+    early.read_to_end();
+    late.read_to_end();
+    assert_eq!(gate.ask("GET", "/test/t", "").status, 404);
+}
+
+#[test]
+fn a_simulated_rule_runs_to_its_end() {
+    let scratch = Scratch::new();
+    let gate = Gate::start(&scratch);
+    let key = json!({"data": [{"a": 1}, {"a": 2}], "interval": 5, "loop": false}).to_string();
+    gate.tell("PUT", "/metadata/sources/simulator/confKeys/once", &key);
+    let ddl = json!({"sql": r#"CREATE STREAM sim () WITH (TYPE="simulator", CONF_KEY="once")"#}).to_string();
+    gate.tell("POST", "/streams", &ddl);
+    let rule = json!({"id": "r", "sql": "SELECT a FROM sim", "actions": [{"log": {"sendSingle": true}}]}).to_string();
+    gate.tell("POST", "/rules", &rule);
+    gate.wait_log(r#"{"a":2}"#);
+    assert!(!gate.opened(), "no rule needs the data port");
+    let mut status = String::new();
+    for _ in 0..200 {
+        status = gate.tell("GET", "/rules/r/status", "");
+        if status.contains("\"status\": \"stopped\"") {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    assert!(status.contains("\"message\": \"done\"") && status.contains("\"source_sim_0_records_in_total\": 2"), "{status}");
+    assert!(gate.tell("GET", "/rules/r", "").contains("\"triggered\":false"));
+}

@@ -85,7 +85,7 @@ impl Alone {
                 Deadline::after(Duration::from_millis(2)).wait().await;
             }
         };
-        smol::block_on(smol::future::or(run(self, writer), finished));
+        smol::block_on(smol::future::or(run(self, writer, &Trials::default()), finished));
     }
 }
 
@@ -255,7 +255,7 @@ fn a_refused_connection_is_tried_again_and_told() {
             Deadline::after(Duration::from_millis(2)).wait().await;
         }
     };
-    smol::block_on(smol::future::or(run(&s, &writer()), stop));
+    smol::block_on(smol::future::or(run(&s, &writer(), &Trials::default()), stop));
     let unit = s.unit.borrow();
     assert_eq!(unit.down().map(|(_, reason)| reason.to_owned()), Some("connect refused".to_owned()));
     assert_eq!(unit.waiting(), 1);
