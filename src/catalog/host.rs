@@ -91,7 +91,7 @@ pub trait Host {
 pub struct System {
     /// Seconds since the start.
     pub up_time_s: u64,
-    /// CPU in use, in percent of one core: `0.50`.
+    /// CPU in use, in percent of one core: `0.50%`.
     pub cpu_usage: String,
     /// Resident memory in bytes.
     pub memory_used: String,

@@ -30,7 +30,7 @@ impl Vitals {
         self.last = (now, ticks);
         System {
             up_time_s: now.duration_since(self.start).as_secs(),
-            cpu_usage: format!("{}.{:02}", hundredths / 100, hundredths % 100),
+            cpu_usage: format!("{}.{:02}%", hundredths / 100, hundredths % 100),
             memory_used: resident_bytes().to_string(),
             memory_total: total_bytes().to_string(),
         }
@@ -66,6 +66,6 @@ mod tests {
     fn numbers_as_text() {
         let system = Vitals::default().read();
         assert!(system.memory_total.parse::<u64>().is_ok_and(|n| n > 0), "{system:?}");
-        assert!(system.cpu_usage.parse::<f64>().is_ok(), "{system:?}");
+        assert!(system.cpu_usage.trim_end_matches('%').parse::<f64>().is_ok(), "{system:?}");
     }
 }

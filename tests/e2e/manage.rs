@@ -227,7 +227,7 @@ fn a_simulated_rule_runs_to_its_end() {
     gate.tell("POST", "/streams", &ddl);
     let rule = json!({"id": "r", "sql": "SELECT a FROM sim", "actions": [{"log": {"sendSingle": true}}]}).to_string();
     gate.tell("POST", "/rules", &rule);
-    gate.wait_log(r#"{"a":2}"#);
+    gate.wait_log(r#"{\"a\":2}"#);
     assert!(!gate.opened(), "no rule needs the data port");
     let mut status = String::new();
     for _ in 0..200 {
