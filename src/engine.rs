@@ -254,6 +254,13 @@ impl Engine {
         self.rules.get(id).map(|r| &r.rule)
     }
 
+    /// No more events will come for a rule: event time goes on with the clock from now on, so that its open windows close.
+    pub fn run_out(&mut self, id: &str) {
+        if let Some(running) = self.rules.get_mut(id) {
+            running.rule.run_out();
+        }
+    }
+
     /// Readings that wait in front of a rule's sources, for `buffer_length`.
     #[must_use]
     pub fn waiting(&self, id: &str, source: usize) -> usize {

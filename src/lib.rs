@@ -34,6 +34,7 @@ pub mod eval;
 pub mod gate;
 pub mod json;
 pub mod limits;
+pub mod query;
 pub mod ring;
 pub mod rule;
 pub mod shell;

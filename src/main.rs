@@ -1,4 +1,4 @@
-//! The one binary: the daemon, the client of its management API, and `check`.
+//! The one binary: the daemon, the client of its management API, `check` and `query`.
 #![forbid(unsafe_code)]
 
 use std::process::ExitCode;
@@ -6,12 +6,13 @@ use std::process::ExitCode;
 use pushgate::cli::{self, Invocation, Outside as _};
 use pushgate::shell::client::{Remote, Terminal};
 use pushgate::shell::daemon::{self, Options};
-use pushgate::shell::verify;
+use pushgate::shell::{query, verify};
 
 fn main() -> ExitCode {
     match cli::parse(std::env::args_os(), std::env::var("PUSHGATE_URL").ok()) {
         Invocation::Run { place, starter } => daemon::run(&Options { config: place.config, state: place.state, starter }),
         Invocation::Check { place, show, ruleset } => verify::run(&place, show, ruleset.as_deref()),
+        Invocation::Query(args) => query::run(&args),
         Invocation::Client(client) => {
             let url = client.url.clone().unwrap_or_else(|| verify::configured_url(client.config.as_deref()));
             ExitCode::from(client.run(&mut Remote::new(&url), &mut Terminal))

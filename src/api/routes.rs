@@ -37,6 +37,7 @@ pub enum Op {
     Validate,
     ResetState,
     Explain,
+    ExplainBounds,
     MatchTags,
     SetTags,
     AddTags,
@@ -138,6 +139,7 @@ impl Op {
             | Self::Validate
             | Self::ResetState
             | Self::Explain
+            | Self::ExplainBounds
             | Self::MatchTags
             | Self::SetTags
             | Self::AddTags
@@ -216,6 +218,8 @@ pub static ROUTES: &[(&str, &str, Op)] = &[
     ("POST", "/rules/validate", Op::Validate),
     ("PUT", "/rules/{}/reset_state", Op::ResetState),
     ("GET", "/rules/{}/explain", Op::Explain),
+    // Ours: with the bytes that each step may hold.
+    ("POST", "/rules/{}/explain", Op::ExplainBounds),
     ("GET", "/rules/tags/match", Op::MatchTags),
     ("PUT", "/rules/{}/tags", Op::SetTags),
     ("PATCH", "/rules/{}/tags", Op::AddTags),

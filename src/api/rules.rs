@@ -59,6 +59,7 @@ pub(super) fn serve<H: Host>(control: &mut Control<H>, op: Op, call: &Call<'_>) 
         Op::Topo => control.rule_topo(id).map(Response::json).map_err(|e| e.under("get rule topo error")),
         Op::RuleSchema => control.rule_schema(id).map(Response::json).map_err(|e| e.under("get rule schema error")),
         Op::Explain => control.explain_rule(id).map(Response::text).map_err(|e| e.under("explain rules error")),
+        Op::ExplainBounds => control.explain_bounds(id).map(Response::json).map_err(|e| e.under("explain rules error")),
         Op::Validate => Ok(match control.validate_rule(&call.query("id"), &call.text()) {
             Ok(sources) => Response::new(200, TEXT, go_json(&json!({"sources": sources, "valid": true}))),
             Err(why) => Response::new(422, TEXT, why),

@@ -98,6 +98,7 @@ fn answers() {
         ("POST", "/rules/r1/restart", "", 200, TEXT, "Rule r1 was restarted"),
         ("GET", "/rules/r1/topo", "", 200, JSON, r#"{"sources":["source_demo"],"edges":{"source_demo":["op_2_decoder"]}}"#),
         ("GET", "/rules/r1/explain", "", 200, TEXT, "plan of r1"),
+        ("POST", "/rules/r1/explain", "", 200, JSON, r#"{"id":"r1"}"#),
         ("GET", "/rules/r1/schema", "", 200, JSON, "{}"),
         ("GET", "/rules/usage/cpu", "", 200, TEXT, "cpu usage not enabled"),
         ("POST", "/rules/validate", RULE, 200, TEXT, r#"{"sources":["demo"],"valid":true}"#),
@@ -237,6 +238,7 @@ fn refusals() {
             &error(1001, "get rule topo error: Fail to get rule r2's topo, make sure the rule has been started before"),
         ),
         ("GET", "/rules/none/explain", "", 404, TEXT, &error(1002, "explain rules error: Rule none is not found.")),
+        ("POST", "/rules/none/explain", "", 404, TEXT, &error(1002, "explain rules error: Rule none is not found.")),
         ("GET", "/rules/none/schema", "", 404, TEXT, &error(1002, "get rule schema error")),
         ("GET", "/rules/none/scantables", "", 404, TEXT, &error(1002, "failed to get topology for rule none: Rule none is not found")),
         (

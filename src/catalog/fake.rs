@@ -75,6 +75,10 @@ impl Machine for FakeEngine {
         Self::compile(def, sources, around).map(|_| format!("plan of {}", def.id))
     }
 
+    fn explain_bounds(def: &RuleDef, sources: &Sources, around: &Surroundings<'_>) -> Result<String, Fault> {
+        Self::compile(def, sources, around).map(|_| format!("{{\"id\":\"{}\"}}", def.id))
+    }
+
     fn start(&mut self, unit: Unit, _: Now) -> Result<(), Fault> {
         if unit.sql.contains("clash") {
             return Err(Fault::new(Fault::EXECUTOR, "streams a and b disagree on method"));

@@ -116,6 +116,12 @@ pub trait Machine {
     /// As [`Machine::compile`].
     fn explain(def: &RuleDef, sources: &Sources, around: &Surroundings<'_>) -> Result<String, Fault>;
 
+    /// The plan of a rule with the bytes that each step may hold, as JSON: `POST /rules/{id}/explain`.
+    ///
+    /// # Errors
+    /// As [`Machine::compile`].
+    fn explain_bounds(def: &RuleDef, sources: &Sources, around: &Surroundings<'_>) -> Result<String, Fault>;
+
     /// Starts a unit. A run of the same rule is replaced: the new one stands before the old one stops, and a unit that cannot
     /// start leaves the old run as it was.
     ///

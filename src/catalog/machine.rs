@@ -70,6 +70,12 @@ impl Machine for Engine {
         crate::sql::explain::explain(select, &plan, def.options.is_event_time, true).map_err(|e| Fault::plain(e.to_string()))
     }
 
+    fn explain_bounds(def: &RuleDef, sources: &Sources, around: &Surroundings<'_>) -> Result<String, Fault> {
+        let Compiled { unit, .. } = <Self as Machine>::compile(def, sources, around)?;
+        let explained = crate::rule::explain::explain(def, &unit, &around.config.limits);
+        explained.map(|explained| explained.json().to_string()).map_err(|e| Fault::plain(e.to_string()))
+    }
+
     fn start(&mut self, unit: RuleUnit, now: Now) -> Result<(), Fault> {
         for warning in unit.sinks.iter().flat_map(|sink| sink.warnings()) {
             log::warn!("rule {}: {warning}", unit.id);

@@ -312,6 +312,18 @@ impl<H: Host> Control<H> {
         self.around(|around| H::Engine::explain(&rule.def, &self.sources, around))
     }
 
+    /// The plan of a rule with the bytes that each step may hold.
+    ///
+    /// # Errors
+    /// [`Fault::NOT_FOUND`], or why it cannot be planned.
+    pub fn explain_bounds(&self, id: &str) -> Result<String, Fault> {
+        let Some(rule) = self.rules.get(id) else { return Err(Fault::missing(format!("Rule {id} is not found."))) };
+        if rule.def.sql.is_empty() {
+            return Err(Fault::plain("only support explain sql now"));
+        }
+        self.around(|around| H::Engine::explain_bounds(&rule.def, &self.sources, around))
+    }
+
     /// A rule.
     #[must_use]
     pub fn rule(&self, id: &str) -> Option<&Rule> {

@@ -17,6 +17,23 @@ const COMMANDS: &[Command] = &[
     command("run [--config FILE] [--state DIR]", "run the gateway", "pushgate run --state ./state"),
     command("check [--config FILE] [--state DIR] [--show]", "validate configuration and stored definitions", "pushgate check --show"),
     command(
+        "query SQL [FILE] | query -f SQLFILE [FILE]",
+        "run a statement over events from a file or standard input, without a server",
+        "pushgate query 'SELECT device, avg(t) AS t FROM demo GROUP BY device, TUMBLINGWINDOW(mi, 1)' --event-time ts events.jsonl\n\n    \
+         Rows go to standard output, a line each; what is refused or fails to standard error.\n    \
+         --event-time FIELD     time comes from the events: this field holds it\n    \
+         --every DURATION       without it: time between two events (default 0: all at one moment)\n    \
+         --format FORMAT        of the rows: json (default), delimited, urlencoded, binary\n    \
+         --input-format FORMAT  of the events, for sources without a definition (default json)\n    \
+         --stream DDL           CREATE STREAM or CREATE TABLE; a source without one is JSON without columns\n    \
+         --input NAME=FILE      events of one source, when the statement has several\n    \
+         --props JSON           properties of the sink that prints: {\"dataTemplate\": ..}\n    \
+         --options JSON         options of the rule: {\"lateTolerance\": \"5s\"}\n    \
+         --at MS                the wall clock at the start\n    \
+         --keep-open            do not let time run on at the end of the input to close what is open\n    \
+         --explain [--json]     print the plan and what each step may hold in memory, and do not run it",
+    ),
+    command(
         "create stream DDL | -f FILE",
         "define what sensors push and where",
         r#"pushgate create stream 'demo () WITH (DATASOURCE="/api/data", FORMAT="json", TYPE="httppush")'"#,

@@ -1,11 +1,12 @@
 //! The command line: which program is meant, and eKuiper's client words over the management API (facts §6).
 //!
-//! [`parse`] sorts the arguments into an [`Invocation`]; `run` and `check` are the daemon's, the rest is [`Client::run`], which asks
+//! [`parse`] sorts the arguments into an [`Invocation`]; `run`, `check` and `query` need no server, the rest is [`Client::run`], which asks
 //! a [`Server`] and works on files through [`Outside`]: no socket and no file here. Words are taken in any letter case, a statement
 //! may be spread over several arguments. Texts of the server go to standard output, where eKuiper's scripts look for them; what
 //! differs is the exit code, which is 0 only on success.
 
 pub mod help;
+mod query;
 mod verbs;
 
 #[cfg(test)]
@@ -15,6 +16,8 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use lexopt::{Arg, Parser, ValueExt as _};
+
+pub use self::query::{QueryArgs, Statement};
 
 /// What the arguments ask for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +38,8 @@ pub enum Invocation {
         /// A ruleset or export to judge instead of the stored definitions.
         ruleset: Option<PathBuf>,
     },
+    /// A statement over events from a file.
+    Query(Box<QueryArgs>),
     /// A verb for a running server.
     Client(Client),
     /// A text and nothing else.
@@ -147,6 +152,7 @@ fn sort(args: Vec<OsString>, client: &mut Client) -> Result<Invocation, String> 
                 return match verb.to_ascii_lowercase().as_str() {
                     "run" => run(parser, place),
                     "check" => check(parser, place),
+                    "query" => query::sort(parser, place.config),
                     _ => {
                         client.config = place.config;
                         client_words(parser, verb, client.clone())

@@ -166,7 +166,6 @@ fn failures() {
         (&["describe", "stream"], 1, "Stream command error"),
         (&["drop", "stream"], 1, "Stream command error"),
         (&["create", "plugin", "source", "x", "{}"], 1, "not supported by pushgate"),
-        (&["query"], 1, "not supported yet"),
         (&["import", "ruleset", "-f", "bad.json"], 1, "stream x: "),
         (&["import", "data", "-f", "bad.json", "-s", "false", "-p", "true"], 1, "\"ErrorMsg\": \"process error\""),
         (&["start", "rule", "none", "--json"], 1, "{\"error\":\"Rule none is not found in registry"),
@@ -202,9 +201,11 @@ fn invocations() {
     for args in [&["--help"][..], &["--version"], &["run", "--help"], &["create", "stream", "--help"], &["HELP", "-h"]] {
         assert!(matches!(invocation(args), Invocation::Print { code: 0, .. }), "{args:?}");
     }
-    for args in [&["--nope"][..], &["run", "x"], &["--url"], &["show", "--url"], &["nope", "--help"]] {
+    for args in [&["--nope"][..], &["run", "x"], &["--url"], &["show", "--url"], &["nope", "--help"], &["query"]] {
         assert!(matches!(invocation(args), Invocation::Print { code: 2, .. }), "{args:?}");
     }
+    let Invocation::Query(query) = invocation(&["--config", "c", "QUERY", "SELECT 1 FROM a"]) else { panic!("a query") };
+    assert_eq!((query.config.as_deref(), query.explain), (Some("c".as_ref()), false));
     let Invocation::Client(client) = invocation(&["--url", "http://h:1", "create", "stream", "demo'() with(x)'"]) else {
         panic!("a client verb")
     };

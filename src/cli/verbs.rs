@@ -144,7 +144,6 @@ impl Session<'_> {
             ("export", "ruleset") => self.export_ruleset(rest),
             ("import", "data") => self.import_data(rest),
             ("export", "data") => self.export_data(rest),
-            ("query", _) => Err(Failure::Told("query is not supported yet: create a rule with a log sink instead".to_owned())),
             ("create" | "show" | "describe" | "drop" | "register", noun) if is_extension(noun) => {
                 Err(Failure::Told(format!("{noun}: not supported by pushgate, sources, sinks and functions are built in")))
             }

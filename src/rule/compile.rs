@@ -5,16 +5,18 @@
 use std::sync::Arc;
 
 use super::def::RuleDef;
+use super::memory::misfit;
 use super::ops::Ops;
 use super::project::Shaping;
 use super::run::RuleUnit;
-use super::windowed::{WindowOptions, misfit};
+use super::windowed::WindowOptions;
 use crate::config::Config;
 use crate::eval::{RuleFacts, func};
 use crate::limits::SLOT_COUNT;
 use crate::sink::{self, SinkEnv, SinkUnit, TlsLoader};
 use crate::source::{StreamSpec, resolve::resolve};
 use crate::sql::ddl::Create;
+use crate::sql::error::Place;
 use crate::sql::lower::lower;
 use crate::sql::plan::{Expr, Field, Plan, Slot, SlotKind, Source, WindowKind};
 use crate::sql::types::Type;
@@ -35,15 +37,23 @@ pub struct PlanFault {
     pub code: u32,
     /// One sentence.
     pub message: String,
+    /// Where in the statement, when it belongs to one place.
+    pub place: Option<Place>,
 }
 
 impl PlanFault {
+    /// A fault of the rule as a whole.
+    #[must_use]
+    pub fn new(code: u32, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), place: None }
+    }
+
     fn plan(message: impl Into<String>) -> Self {
-        Self { code: UNDEFINED, message: message.into() }
+        Self::new(UNDEFINED, message)
     }
 
     fn executor(message: impl Into<String>) -> Self {
-        Self { code: EXECUTOR, message: message.into() }
+        Self::new(EXECUTOR, message)
     }
 }
 
@@ -101,7 +111,7 @@ pub fn plan(def: &RuleDef, definitions: &dyn Definitions, around: &Surroundings<
     {
         return Err(PlanFault::plan(format!("disableBufferFullDiscard can't be enabled with shared stream {}", shared.name)));
     }
-    let plan = lower(select, sources, true, around.zones).map_err(|e| PlanFault::plan(e.to_string()))?;
+    let plan = lower(select, sources, true, around.zones).map_err(|e| PlanFault { place: e.place, ..PlanFault::plan(e.to_string()) })?;
     if def.options.send_meta_to_sink && (plan.window.is_some() || !plan.joins.is_empty()) {
         return Err(PlanFault::plan("invalid option sendMetaToSink, it can not be applied to window"));
     }
@@ -149,7 +159,7 @@ pub fn compile(def: &RuleDef, definitions: &dyn Definitions, around: &Surroundin
                 private_net: config.basic.enable_private_net != Some(false),
                 tls: around.tls,
             };
-            sinks.push(sink::build(kind, props, &env).map_err(|fault| PlanFault { code: fault.code, message: fault.message })?);
+            sinks.push(sink::build(kind, props, &env).map_err(|fault| PlanFault::new(fault.code, fault.message))?);
         }
     }
     if sinks.len() > ACTION_MAX {

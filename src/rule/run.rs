@@ -8,12 +8,13 @@ use core::cell::{Cell, RefCell};
 use core::time::Duration;
 use std::sync::Arc;
 
+use super::memory::shares;
 use super::ops::Ops;
 use super::project::Shaping;
 use super::rows::{self, Raw, Rows};
 use super::single;
 use super::stage::{Deliver, Pending, Select, Stage};
-use super::windowed::{Around, Counters, WindowOptions, Windowed, analytics, event_time, shares};
+use super::windowed::{Around, Counters, WindowOptions, Windowed, analytics, event_time};
 use crate::decode::strict::Strict;
 use crate::eval::analytic::Memory;
 use crate::eval::expr::Evaluator;
@@ -202,6 +203,17 @@ impl Rule {
     #[must_use]
     pub const fn is_blocked(&self) -> bool {
         self.pending.len > 0
+    }
+
+    /// True while there are rows, groups or an emission that time alone may yet let go.
+    #[must_use]
+    pub fn is_holding(&self) -> bool {
+        self.windowed.is_holding()
+    }
+
+    /// No more events will come: event time goes on with the clock from now on.
+    pub const fn run_out(&mut self) {
+        self.windowed.run_out();
     }
 
     /// Runs one slice.

@@ -56,6 +56,11 @@ impl Slider {
         }
     }
 
+    /// What it takes beside the marks, for accumulators of so many octets.
+    pub(super) const fn bytes(width: usize) -> usize {
+        1024 + 3 * width
+    }
+
     /// Forgets all sums: rows came or left in another way than at the ends.
     pub(super) fn reset(&mut self, at: u64) {
         self.front = (at, at);

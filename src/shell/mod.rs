@@ -12,6 +12,7 @@ pub mod manage;
 pub mod net;
 pub mod nofile;
 pub mod notify;
+pub mod query;
 pub mod serve;
 pub mod settings;
 pub mod signal;

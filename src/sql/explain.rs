@@ -14,11 +14,37 @@ use super::text::float;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-/// The steps of `select` over `sources`, the last one first. `plan` is what it was lowered to.
+/// One step of a plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// Its name and number: `ProjectPlan_0`.
+    pub op: String,
+    /// What it does, in eKuiper's words.
+    pub info: String,
+    /// How far it stands below the last step.
+    pub level: usize,
+    /// Which source it reads, in the order of the statement.
+    pub source: Option<usize>,
+}
+
+/// The plan of `select` as text, the last step first. `plan` is what it was lowered to.
 ///
 /// # Errors
 /// What planning refuses.
 pub fn explain(select: &Select, plan: &Plan, event_time: bool, reuse_aliases: bool) -> Result<String, SqlError> {
+    let mut out = String::new();
+    for Step { op, info, level, .. } in steps(select, plan, event_time, reuse_aliases)? {
+        let tabs = "\t".repeat((2 * level).saturating_sub(1));
+        let _ = writeln!(out, "{tabs}{{\"op\":\"{op}\",\"info\":{}}}", serde_json::Value::from(info));
+    }
+    Ok(out.trim_matches('\n').to_owned())
+}
+
+/// The steps of `select`, the last one first, then what each source reads.
+///
+/// # Errors
+/// What planning refuses.
+pub fn steps(select: &Select, plan: &Plan, event_time: bool, reuse_aliases: bool) -> Result<Vec<Step>, SqlError> {
     let bound = bind(select, &plan.sources, reuse_aliases)?;
     let texts = Texts::of(&bound);
     let before_window = plan.filters_before_window(event_time);
@@ -87,19 +113,16 @@ pub fn explain(select: &Select, plan: &Plan, event_time: bool, reuse_aliases: bo
         let info = format!("Emitters:[ {} ], SendWatermark:{}", streams.join(", "), select.window().is_some());
         steps.push(("WatermarkPlan", info));
     }
-    let mut out = String::new();
-    for (level, (op, info)) in steps.iter().enumerate() {
-        line(&mut out, level, op, level, info);
-    }
-    for (i, source) in plan.sources.iter().enumerate() {
-        line(&mut out, steps.len(), "DataSourcePlan", steps.len() + i, &source_info(plan, i, source));
-    }
-    Ok(out.trim_matches('\n').to_owned())
-}
-
-fn line(out: &mut String, level: usize, op: &str, id: usize, info: &str) {
-    let tabs = "\t".repeat((2 * level).saturating_sub(1));
-    let _ = writeln!(out, "{tabs}{{\"op\":\"{op}_{id}\",\"info\":{}}}", serde_json::Value::from(info));
+    let depth = steps.len();
+    let mut out: Vec<Step> =
+        steps.into_iter().enumerate().map(|(level, (op, info))| Step { op: format!("{op}_{level}"), info, level, source: None }).collect();
+    out.extend(plan.sources.iter().enumerate().map(|(i, source)| Step {
+        op: format!("DataSourcePlan_{}", depth + i),
+        info: source_info(plan, i, source),
+        level: depth,
+        source: Some(i),
+    }));
+    Ok(out)
 }
 
 fn source_info(plan: &Plan, index: usize, source: &Source) -> String {

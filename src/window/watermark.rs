@@ -85,6 +85,11 @@ impl Watermark {
         }
     }
 
+    /// No more events will come: it goes on with the clock from now on.
+    pub const fn run_out(&mut self) {
+        self.idle = Some(Duration::from_millis(1));
+    }
+
     /// When the mark will have reached `time_ms` by itself.
     #[must_use]
     pub fn idle_at(&self, time_ms: i64) -> Option<Instant> {

@@ -55,11 +55,11 @@ impl Bench {
     }
 
     pub fn try_rule(&mut self, json: &str) -> Result<(), PlanFault> {
-        let def = RuleDef::parse("", json, &self.config.rule).map_err(|message| PlanFault { code: 1000, message })?;
+        let def = RuleDef::parse("", json, &self.config.rule).map_err(|message| PlanFault::new(1000, message))?;
         let zone = Zone::utc();
         let around = Surroundings { config: &self.config, tls: &NoTls, zone: &zone, zones: &|_| None };
         let unit = compile(&def, &self.streams, &around)?;
-        self.engine.start(unit, self.now).map_err(|fault| PlanFault { code: 2201, message: fault.0 })
+        self.engine.start(unit, self.now).map_err(|fault| PlanFault::new(2201, fault.0))
     }
 
     /// A rule `r1` with the SQL and one log sink with `sendSingle`.

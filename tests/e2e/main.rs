@@ -6,6 +6,7 @@ mod gate;
 mod http;
 mod lifecycle;
 mod manage;
+mod query;
 mod sinks;
 mod start;
 mod wire;

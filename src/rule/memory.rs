@@ -1,0 +1,217 @@
+//! What a rule's state takes: how its one region is shared out, whether a window needs to keep rows at all, and the least it needs.
+//!
+//! In: a plan and the rule's options. Out: [`Shares`] of `limits.stateBytes`, and [`parts`]: every buffer that a run holds, with its
+//! bytes, before it starts. Control plane: may allocate.
+
+use super::run::RuleUnit;
+use super::slide::Slider;
+use super::windowed::PARKED_BYTES;
+use super::windowed::WindowOptions;
+use crate::eval::aggregate::Kinds;
+use crate::limits::Limits;
+use crate::ring::Overflow;
+use crate::sql::plan::{Expr, Plan, WindowKind};
+use crate::window::rows::Keep;
+
+/// Shares of a rule's memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Shares {
+    pub analytic: usize,
+    pub groups: usize,
+    pub rows: usize,
+    pub parts: usize,
+    pub places: usize,
+    pub marks: usize,
+}
+
+/// True if the groups of the plan's window can take rows one by one.
+#[must_use]
+pub(super) fn incremental(plan: &Plan, event_time: bool, options: WindowOptions) -> bool {
+    let Some(window) = &plan.window else { return false };
+    let kind = match &window.kind {
+        WindowKind::Tumbling { length_ms } => *length_ms > 0,
+        WindowKind::Count { count, every } => every >= count,
+        WindowKind::Session { max_ms, timeout_ms } => !event_time && *max_ms > 0 && *timeout_ms > 0,
+        WindowKind::State { .. } => true,
+        WindowKind::Hopping { .. } | WindowKind::Sliding { .. } => false,
+    };
+    let ordered = plan.groups.is_empty() && !plan.order.is_empty();
+    let bounded = |expr: &Expr| uses_bounds(expr, plan);
+    let early = plan.filter.iter().chain(&plan.groups).chain(plan.aggregates.iter().flat_map(|a| &a.args)).any(bounded);
+    let grows = Kinds::of(&plan.aggregates).grow();
+    kind && plan.grouped
+        && plan.joins.is_empty()
+        && plan.filter_aggregates.is_empty()
+        && !ordered
+        && !early
+        && !(grows && options.drop_oldest)
+}
+
+/// True if an expression asks for the bounds of its window, which are not known while rows come in.
+fn uses_bounds(expr: &Expr, plan: &Plan) -> bool {
+    let each = |list: &[Expr]| list.iter().any(|e| uses_bounds(e, plan));
+    match expr {
+        Expr::Call { call, args, .. } => {
+            let name = plan.calls.get(usize::from(*call)).map_or("", |(_, name)| name);
+            name.starts_with("window_") || name == "event_time" || each(args)
+        }
+        Expr::Const(_) | Expr::Slot(_) | Expr::First(_) | Expr::Meta(..) => false,
+        Expr::Row { replace, .. } => replace.iter().any(|(_, e)| uses_bounds(e, plan)),
+        Expr::Alias(index) => plan.aliases.get(usize::from(*index)).is_some_and(|a| uses_bounds(&a.expr, plan)),
+        Expr::Member(e, _) => uses_bounds(e, plan),
+        Expr::Index(a, b) | Expr::Binary(_, a, b) => uses_bounds(a, plan) || uses_bounds(b, plan),
+        Expr::Slice(a, b, c) => {
+            uses_bounds(a, plan) || b.as_ref().is_some_and(|e| uses_bounds(e, plan)) || c.as_ref().is_some_and(|e| uses_bounds(e, plan))
+        }
+        Expr::Case { value, arms, otherwise } => {
+            value.as_ref().is_some_and(|e| uses_bounds(e, plan))
+                || arms.iter().any(|(a, b)| uses_bounds(a, plan) || uses_bounds(b, plan))
+                || otherwise.as_ref().is_some_and(|e| uses_bounds(e, plan))
+        }
+        Expr::In { value, list, .. } => uses_bounds(value, plan) || each(list),
+        Expr::InList { value, list, .. } => uses_bounds(value, plan) || uses_bounds(list, plan),
+        Expr::Between { value, low, high, .. } => uses_bounds(value, plan) || uses_bounds(low, plan) || uses_bounds(high, plan),
+        Expr::Like { value, pattern, .. } => uses_bounds(value, plan) || pattern.as_ref().is_some_and(|e| uses_bounds(e, plan)),
+    }
+}
+
+/// True if windows overlap, and their aggregates can be put together from those of their parts.
+pub(super) fn slides(plan: &Plan, event_time: bool) -> bool {
+    let kind = match plan.window.as_ref().map(|w| &w.kind) {
+        Some(WindowKind::Count { count, every }) => every < count,
+        Some(WindowKind::Sliding { delay_ms, .. }) => *delay_ms <= 0,
+        _ => false,
+    };
+    kind && !event_time
+        && plan.grouped
+        && plan.groups.is_empty()
+        && plan.joins.is_empty()
+        && plan.filter.is_none()
+        && plan.order.is_empty()
+        && !plan.aggregates.is_empty()
+        && Kinds::of(&plan.aggregates).can_merge()
+        && !plan.aggregates.iter().flat_map(|a| &a.args).any(|e| uses_bounds(e, plan))
+}
+
+/// Shares `bytes` out among what a plan needs.
+#[must_use]
+pub(super) fn shares(plan: &Plan, event_time: bool, options: WindowOptions, bytes: usize) -> Shares {
+    let incremental = incremental(plan, event_time, options);
+    let analytic = usize::from(!plan.analytics.is_empty()) * 2;
+    let groups = if incremental { 6 } else { 0 };
+    let joins = !plan.joins.is_empty();
+    let rows = if event_time || (plan.window.is_some() && !incremental) || joins { 6 } else { 0 };
+    let parts = usize::from(matches!(plan.window.as_ref().map(|w| &w.kind), Some(WindowKind::State { .. })));
+    let places = if joins { 2 } else { 0 };
+    let marks = usize::from(slides(plan, event_time));
+    let whole = (analytic + groups + rows + parts + places + marks).max(1);
+    let share = |weight: usize| bytes / whole * weight;
+    Shares {
+        analytic: share(analytic),
+        groups: share(groups),
+        rows: share(rows),
+        parts: share(parts),
+        places: share(places),
+        marks: share(marks),
+    }
+}
+
+/// The least that a plan's state takes however small its values are, when that is more than it has: need and bound in bytes.
+#[must_use]
+pub(super) fn misfit(plan: &Plan, event_time: bool, options: WindowOptions, bytes: usize) -> Option<(usize, usize)> {
+    /// Header, place in the order and time of a kept row.
+    const ROW: usize = 32;
+    /// Entry, index and blob header of a group.
+    const GROUP: usize = 64;
+    let shares = shares(plan, event_time, options, bytes);
+    let accumulators = Kinds::of(&plan.aggregates).bytes();
+    let (need, have) = match plan.window.as_ref().map(|w| &w.kind) {
+        _ if incremental(plan, event_time, options) => (GROUP + accumulators, shares.groups),
+        Some(WindowKind::Count { count, .. }) => {
+            let slots = Keep::of_plan(plan).of(0).len();
+            let row = ROW + slots.div_ceil(8) + slots;
+            (usize::try_from(*count).unwrap_or(usize::MAX).saturating_mul(row), shares.rows)
+        }
+        _ => return None,
+    };
+    // As a need of the whole region, of which this is one share.
+    (need > have).then(|| (need.saturating_mul(bytes.div_ceil(have.max(1))), bytes))
+}
+
+/// Memory that a rule takes when it starts, and never more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// Which step holds it: the prefix of its name in the plan (`WindowPlan`), or a sink's own name.
+    pub step: String,
+    /// Source that a `DataSourcePlan` reads, in the order of the statement.
+    pub source: Option<usize>,
+    /// What lies in it.
+    pub what: &'static str,
+    /// Its size.
+    pub bytes: usize,
+    /// What happens when it is full.
+    pub full: &'static str,
+    /// True for the queue of a stream, which all its rules share.
+    pub shared: bool,
+}
+
+/// Every buffer of a run, in the order of the way back from the sinks.
+#[must_use]
+pub fn parts(unit: &RuleUnit, limits: &Limits) -> Vec<Part> {
+    let plan = &unit.plan;
+    let mut out = Vec::new();
+    let mut put = |step: &str, source: Option<usize>, what: &'static str, bytes: usize, full: &'static str, shared: bool| {
+        if bytes > 0 {
+            out.push(Part { step: step.to_owned(), source, what, bytes, full, shared });
+        }
+    };
+    let shares = shares(plan, unit.event_time, unit.window, unit.state_bytes);
+    let waits = unit.pending_bytes > 0;
+    for sink in &unit.sinks {
+        let full = if waits { "the rule waits, then its streams answer 503" } else { "the oldest payload leaves, counted" };
+        put(sink.name(), None, "outbox and pipeline", sink.bytes(), full, false);
+    }
+    put("ProjectPlan", None, "the message that a full outbox refused", unit.pending_bytes, "the rule waits", false);
+    let late = plan.analytics.iter().all(|a| a.late);
+    let evicts = "the partition that was not used for longest leaves, counted";
+    let grouped = if unit.window.groups_early {
+        "the window is emitted early, counted (groupFull: emit_early)"
+    } else {
+        "rows of new groups are dropped, counted (groupFull: drop_new)"
+    };
+    let windowed = if unit.window.drop_oldest {
+        "the oldest rows leave, counted (windowFull: drop_oldest)"
+    } else {
+        "the window is emitted early, counted (windowFull: emit_early)"
+    };
+    put("JoinPlan", None, "places of joined rows", shares.places, "the window is lost, counted", false);
+    let keeper = if plan.window.is_some() {
+        "WindowPlan"
+    } else if unit.event_time {
+        "WatermarkPlan"
+    } else {
+        "JoinPlan"
+    };
+    put(keeper, None, "rows, with the columns that the rule names", shares.rows, windowed, false);
+    put("WindowPlan", None, "groups and their accumulators, no rows", shares.groups, grouped, false);
+    put("WindowPlan", None, "partitions of the state window", shares.parts, evicts, false);
+    if shares.marks > 0 {
+        let sums = Slider::bytes(Kinds::of(&plan.aggregates).bytes());
+        put("WindowPlan", None, "sums of overlapping windows", shares.marks + sums, "windows are summed up row by row", false);
+    }
+    if plan.window.is_some() && plan.analytics.iter().any(|a| !a.late) {
+        put("WindowPlan", None, "analytic results of a row that is offered again", PARKED_BYTES, "they are missing", false);
+    }
+    put(if late { "ProjectPlan" } else { "AnalyticFuncsPlan" }, None, "what functions remember", shares.analytic, evicts, false);
+    for (i, spec) in unit.sources.iter().enumerate() {
+        if spec.table {
+            put("DataSourcePlan", Some(i), "rows of the table", unit.table_bytes, "the oldest row leaves", false);
+        }
+        let full = match spec.overflow {
+            Overflow::Reject => "the sender gets 503 with Retry-After",
+            Overflow::DropOldest => "the oldest reading leaves, counted",
+        };
+        put("DataSourcePlan", Some(i), "the stream's queue", limits.queue_bytes, full, true);
+    }
+    out
+}
