@@ -15,6 +15,8 @@ use std::sync::Arc;
 
 use crate::encode::Format;
 use crate::gate::body::{FLAG_ROWS, Index};
+use crate::gate::cors::{self, Origin};
+use crate::gate::inflate::{self, Coding, InflateError, Inflater};
 use crate::gate::meta;
 use crate::gate::route::Endpoint;
 use crate::limits::{Limits, TARGET_BYTES};
@@ -54,6 +56,7 @@ pub struct SinkId {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ticket {
     route: u64,
+    coding: Option<Coding>,
 }
 
 /// Why requests were not taken, for the whole port.
@@ -73,6 +76,8 @@ pub struct PortStats {
     pub wrong_type_total: u64,
     /// 400, the body.
     pub malformed_total: u64,
+    /// 400, a compressed body that cannot be inflated.
+    pub corrupt_total: u64,
     /// 503, a queue.
     pub queue_full_total: u64,
 }
@@ -113,6 +118,8 @@ struct Route {
     endpoint: Endpoint,
     strict_type: bool,
     format: Format,
+    origins: Vec<Origin>,
+    decompression: Option<Coding>,
     feeds: Vec<FeedId>,
 }
 
@@ -142,6 +149,10 @@ pub struct Engine {
     index: Box<Index>,
     sink_scratch: SinkScratch,
     port: PortStats,
+    /// Taken when the first endpoint opens.
+    inflater: Option<Box<Inflater>>,
+    /// What a 415 adds (RFC 9110 §15.5.16).
+    accept_encoding: Arc<str>,
     /// Sinks that have something to send since they were last asked for: see [`Engine::take_ready`].
     ready: Vec<SinkId>,
     /// Streams that are fed by a simulator.
@@ -179,6 +190,8 @@ impl Engine {
             index: Box::new(Index::new()),
             sink_scratch: SinkScratch::new(&limits),
             port: PortStats::default(),
+            inflater: None,
+            accept_encoding: "Accept-Encoding: gzip, deflate\r\n".into(),
             ready: Vec::new(),
             simulators: 0,
             seq: 0,
@@ -299,6 +312,7 @@ impl Engine {
             "refused_coding_total": p.coding_total,
             "refused_type_total": p.wrong_type_total,
             "refused_malformed_total": p.malformed_total,
+            "refused_corrupt_total": p.corrupt_total,
             "refused_queue_full_total": p.queue_full_total,
         });
         let mut streams = Map::new();
@@ -346,6 +360,10 @@ impl Engine {
                     "contentType"
                 } else if spec.shape.format != other.shape.format {
                     "FORMAT"
+                } else if push.decompression != theirs.decompression {
+                    "decompression"
+                } else if push.origins != theirs.origins {
+                    "origins"
                 } else {
                     continue;
                 };
@@ -432,7 +450,7 @@ impl Engine {
         for (i, open) in self.feeds.open.iter().enumerate() {
             let Some(open) = open else { continue };
             let Feed::Push(push) = &open.spec.feed else { continue };
-            let PushFeed { endpoint, strict_type, .. } = &**push;
+            let PushFeed { endpoint, strict_type, origins, decompression, .. } = &**push;
             let same = |r: &Route| r.endpoint.method == endpoint.method && r.endpoint.template.same_endpoint(&endpoint.template);
             let feed = FeedId(u16::try_from(i).unwrap_or(u16::MAX));
             if let Some(route) = self.routes.iter_mut().find(|r| same(r)) {
@@ -451,8 +469,13 @@ impl Engine {
                 endpoint: endpoint.clone(),
                 strict_type: *strict_type,
                 format: open.spec.shape.format,
+                origins: origins.clone(),
+                decompression: *decompression,
                 feeds: vec![feed],
             });
+        }
+        if self.inflater.is_none() && !self.routes.is_empty() {
+            self.inflater = Some(Box::new(Inflater::new(self.limits.body_bytes)));
         }
     }
 
@@ -478,8 +501,8 @@ impl Engine {
     fn judge(&mut self, head: &Head<'_>) -> Verdict<Ticket> {
         let mut buf = [0; TARGET_BYTES];
         let path = head.path(&mut buf);
-        let (stamp, strict_type, format) = match self.route(head.method(), path) {
-            Ok(route) => (route.stamp, route.strict_type, route.format),
+        let (stamp, strict_type, format, demanded) = match self.route(head.method(), path) {
+            Ok(route) => (route.stamp, route.strict_type, route.format, route.decompression),
             Err(allowed) if allowed == Methods::default() => {
                 self.port.no_route_total += 1;
                 return Verdict::Refuse(Reply::error(404, "no running rule reads this path"));
@@ -489,7 +512,7 @@ impl Engine {
             }
             Err(allowed) => {
                 self.port.wrong_method_total += 1;
-                return Verdict::Refuse(Reply::error(405, "the path takes another method").allow(allowed));
+                return Verdict::Refuse(Reply::error(405, "the path takes another method").allow(allowed.with(Method::Options)));
             }
         };
         if let Framing::Length(length) = head.framing()
@@ -498,17 +521,19 @@ impl Engine {
             self.port.too_large_total += 1;
             return Verdict::Refuse(too_large(self.limits.body_bytes));
         }
-        if let Some(coding) = head.field("content-encoding")
-            && !coding.eq_ignore_ascii_case(b"identity")
-        {
+        let Ok(coding) = inflate::coding(head, demanded) else {
             self.port.coding_total += 1;
-            return Verdict::Refuse(Reply::error(415, "content codings are not supported: send the body as it is"));
-        }
+            let message = match demanded {
+                None => "content coding not supported: gzip, deflate or none (RFC 9110 section 8.4)",
+                Some(_) => "the content coding is not the one that this endpoint takes (decompression)",
+            };
+            return Verdict::Refuse(Reply::error(415, message).fields(Arc::clone(&self.accept_encoding)));
+        };
         if strict_type && !type_fits(head.field("content-type"), format) {
             self.port.wrong_type_total += 1;
             return Verdict::Refuse(Reply::error(415, "the content type does not fit the stream's format"));
         }
-        Verdict::Take(Ticket { route: stamp })
+        Verdict::Take(Ticket { route: stamp, coding })
     }
 
     fn admit(&mut self, ticket: Ticket, head: &Head<'_>, peer: &Peer, body: &[u8], now: Now) -> Reply {
@@ -516,6 +541,29 @@ impl Engine {
             self.port.no_route_total += 1;
             return Reply::error(404, "no running rule reads this path");
         };
+        // Out of its place for as long as the body lies in it.
+        let mut inflater = self.inflater.take();
+        let plain = match (ticket.coding, &mut inflater) {
+            (Some(coding), Some(inflater)) => inflater.inflate(coding, body),
+            _ => Ok(body),
+        };
+        let reply = match plain {
+            Ok(body) => self.queue(at, head, peer, body, now),
+            Err(InflateError::TooLong) => {
+                self.port.too_large_total += 1;
+                too_large(self.limits.body_bytes)
+            }
+            Err(error) => {
+                self.port.corrupt_total += 1;
+                Reply::error_fmt(400, format_args!("{error}"))
+            }
+        };
+        self.inflater = inflater;
+        reply
+    }
+
+    /// A plain body: well-formed, with its facts, into every queue of the route.
+    fn queue(&mut self, at: usize, head: &Head<'_>, peer: &Peer, body: &[u8], now: Now) -> Reply {
         let format = self.routes[at].format;
         let checked = match self.index.check(format, body) {
             Ok(checked) => checked,
@@ -559,6 +607,26 @@ impl Engine {
         }
         self.port.accepted_total += 1;
         Reply::text(200, "ok")
+    }
+
+    /// Adds what the browser of a listed web page looks for, whatever the answer is.
+    fn with_cors(&self, reply: Reply, head: &Head<'_>) -> Reply {
+        // Most senders are no web pages, most endpoints list none.
+        if self.routes.iter().all(|r| r.origins.is_empty()) || head.field("origin").is_none() {
+            return reply;
+        }
+        let mut buf = [0; TARGET_BYTES];
+        let path = head.path(&mut buf);
+        let wanted = match (head.method(), head.field("access-control-request-method")) {
+            (Method::Options, Some(method)) => Method::of(core::str::from_utf8(method).unwrap_or_default()),
+            (method, _) => method,
+        };
+        let matching = |method| self.routes.iter().find(|r| r.endpoint.method == method && r.endpoint.template.matches(path));
+        let route = self.route(wanted, path).ok().or_else(|| matching(Method::Post)).or_else(|| matching(Method::Put));
+        match route.and_then(|route| cors::fields(&route.origins, head)) {
+            Some(fields) => reply.fields(fields),
+            None => reply,
+        }
     }
 
     /// Writes what `meta()` will see; gives its bytes. `None` when it is too much.
@@ -787,11 +855,15 @@ impl Gate for Engine {
     type Ticket = Ticket;
 
     fn head(&mut self, head: &Head<'_>, _peer: &Peer, _now: Now) -> Verdict<Self::Ticket> {
-        self.judge(head)
+        match self.judge(head) {
+            Verdict::Refuse(reply) => Verdict::Refuse(self.with_cors(reply, head)),
+            take @ Verdict::Take(_) => take,
+        }
     }
 
     fn body(&mut self, ticket: Ticket, head: &Head<'_>, peer: &Peer, body: &[u8], now: Now) -> Answer {
-        Answer::Now(self.admit(ticket, head, peer, body, now))
+        let reply = self.admit(ticket, head, peer, body, now);
+        Answer::Now(self.with_cors(reply, head))
     }
 }
 

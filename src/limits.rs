@@ -69,7 +69,6 @@ limits! {
     group_count = GROUP_COUNT,
     outbox_bytes = OUTBOX_BYTES,
     payload_bytes = PAYLOAD_BYTES,
-    inflate_count = INFLATE_COUNT,
     manage_conn_count = MANAGE_CONN_COUNT,
     manage_body_bytes = MANAGE_BODY_BYTES,
 }

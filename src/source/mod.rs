@@ -10,6 +10,8 @@ use core::time::Duration;
 
 use self::simulator::SimFeed;
 use crate::decode::Shape;
+use crate::gate::cors::Origin;
+use crate::gate::inflate::Coding;
 use crate::gate::route::Endpoint;
 use crate::ring::Overflow;
 use crate::sql::types::Column;
@@ -36,6 +38,10 @@ pub struct PushFeed {
     pub strict_type: bool,
     /// `metaHeaders`, in lower case; empty: all but secret ones.
     pub meta_headers: Vec<String>,
+    /// `origins`: web pages that may post.
+    pub origins: Vec<Origin>,
+    /// `decompression`: how every body is compressed.
+    pub decompression: Option<Coding>,
 }
 
 /// A stream or table as one rule uses it.

@@ -5,6 +5,8 @@ use super::{Feed, PushFeed, StreamSpec};
 use crate::config::{Config, Origin, Props};
 use crate::decode::Shape;
 use crate::encode::Format;
+use crate::gate::cors;
+use crate::gate::inflate::Coding;
 use crate::gate::route::{Endpoint, Template};
 use crate::ring::Overflow;
 use crate::sql::ddl::Create;
@@ -16,8 +18,7 @@ use crate::wire::Method;
 const RETAIN_DEFAULT: usize = 1;
 
 /// Properties that other issues bring: refused, so that nothing is silently different.
-const NOT_YET: [(&str, &str); 8] = [
-    ("decompression", "compressed bodies"),
+const NOT_YET: [(&str, &str); 7] = [
     ("mergeField", "merging by interval"),
     ("merger", "merging by interval"),
     ("payloadFormat", "second-level decoding"),
@@ -133,10 +134,15 @@ fn push(create: &Create, props: &Props) -> Result<PushFeed, String> {
         Some(other) => return Err(format!("property contentType: expected strict, found {other}")),
     };
     let meta_headers = props.texts("metaHeaders").map_err(error)?.unwrap_or_default();
+    let origins = props.texts("origins").map_err(error)?.unwrap_or_default();
+    let origins = origins.iter().map(|origin| cors::Origin::new(origin, method)).collect::<Result<_, _>>()?;
+    let decompression = props.text("decompression").map_err(error)?.as_deref().map(Coding::of_property).transpose()?;
     Ok(PushFeed {
         endpoint: Endpoint { method, template },
         strict_type,
         meta_headers: meta_headers.iter().map(|h| h.to_ascii_lowercase()).collect(),
+        origins,
+        decompression,
     })
 }
 

@@ -1,8 +1,8 @@
 //! Chunked bodies, decoded in place while they arrive (RFC 9112 §7.1).
 //!
 //! Raw bytes go in, the decoded body is packed at the front of the same buffer; chunk sizes, extensions and trailers leave no
-//! trace. Sizes have at most 8 hex digits, so nothing wraps; extensions are skipped and, like trailers, bounded over the
-//! whole message. Where decoding stops does not depend on how the bytes were split.
+//! trace. A size that 8 hex digits do not hold is above any limit, so nothing wraps; extensions are skipped and, like trailers,
+//! bounded over the whole message. Where decoding stops does not depend on how the bytes were split.
 //!
 //! ```
 //! use pushgate::wire::body::{Chunks, Progress};
@@ -25,7 +25,7 @@ const SIZE_DIGITS: u8 = 8;
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Chunks {
     state: State,
-    /// Hex digits of the size seen so far.
+    /// Hex digits of the size seen so far, at most [`SIZE_DIGITS`].
     digits: u8,
     /// While a size is read: the size. While data is read: what is left of it.
     size: u32,
@@ -95,6 +95,17 @@ enum State {
     /// Behind a `;`: white space, then a name that must follow.
     ExtensionName,
     Extension,
+    /// White space behind a name: `=` or `;` must follow.
+    ExtensionSpace,
+    /// Behind a `=`: white space, then a value that must follow.
+    ExtensionValue,
+    ExtensionToken,
+    ExtensionQuoted,
+    ExtensionPair,
+    /// Behind the closing quote.
+    ExtensionEnd,
+    /// White space behind a value: `;` must follow.
+    ExtensionValueSpace,
     SizeLf,
     Data,
     DataCr,
@@ -152,8 +163,14 @@ impl Chunks {
                 S::SizeSpace
             }
             (S::Size, _) => {
-                let digit = hex(b).filter(|_| self.digits < SIZE_DIGITS).ok_or(BodyError::BadChunk)?;
-                self.digits += 1;
+                let digit = hex(b).ok_or(BodyError::BadChunk)?;
+                if self.digits < SIZE_DIGITS {
+                    self.digits += 1;
+                } else if self.size >> 28 > 0 {
+                    return Err(BodyError::TooLong);
+                } else {
+                    self.extend()?; // zeros in front are no size, but they are no gift either
+                }
                 self.size = self.size << 4 | u32::from(digit);
                 S::Size
             }
@@ -165,14 +182,48 @@ impl Chunks {
                 self.extend()?;
                 S::Extension
             }
-            (S::Extension, b'\r') => S::SizeLf,
-            (S::Extension, b';') => {
-                self.extend()?;
-                S::ExtensionName
-            }
-            (S::Extension, _) if is_value_octet(b) => {
+            (S::Extension | S::ExtensionToken | S::ExtensionEnd, b'\r') => S::SizeLf,
+            (S::Extension, _) if is_tchar(b) => {
                 self.extend()?;
                 S::Extension
+            }
+            (S::ExtensionToken | S::ExtensionValue, _) if is_tchar(b) => {
+                self.extend()?;
+                S::ExtensionToken
+            }
+            (S::ExtensionQuoted, _) if is_value_octet(b) => {
+                self.extend()?;
+                match b {
+                    b'"' => S::ExtensionEnd,
+                    b'\\' => S::ExtensionPair,
+                    _ => S::ExtensionQuoted,
+                }
+            }
+            (S::ExtensionPair, _) if is_value_octet(b) => {
+                self.extend()?;
+                S::ExtensionQuoted
+            }
+            (
+                state @ (S::Extension
+                | S::ExtensionSpace
+                | S::ExtensionValue
+                | S::ExtensionToken
+                | S::ExtensionEnd
+                | S::ExtensionValueSpace),
+                _,
+            ) => {
+                self.extend()?;
+                match (state, b) {
+                    (S::Extension | S::ExtensionSpace, b'=') => S::ExtensionValue,
+                    (S::ExtensionValue, b'"') => S::ExtensionQuoted,
+                    (S::Extension | S::ExtensionSpace | S::ExtensionToken | S::ExtensionEnd | S::ExtensionValueSpace, b';') => {
+                        S::ExtensionName
+                    }
+                    (S::Extension | S::ExtensionSpace, b' ' | b'\t') => S::ExtensionSpace,
+                    (S::ExtensionValue, b' ' | b'\t') => S::ExtensionValue,
+                    (S::ExtensionToken | S::ExtensionEnd | S::ExtensionValueSpace, b' ' | b'\t') => S::ExtensionValueSpace,
+                    _ => return Err(BodyError::BadChunk),
+                }
             }
             (S::SizeLf, b'\n') if self.size == 0 => S::TrailerStart,
             (S::SizeLf, b'\n') => S::Data,
@@ -261,6 +312,8 @@ mod tests {
             (b"00000003\r\n\r\n\r\r\n0\r\n\r\n", b"\r\n\r", 0),
             (b"1;a\r\nx\r\n1 ; a = b ;c=\"d e\"\r\ny\r\n0;e\r\n\r\n", b"xy", 0),
             (b"1\r\nx\r\n0\r\nA: b\r\nC:\r\n\r\n", b"x", 0),
+            (b"1;a=\"\\\";,\x80 \";b=\"\"\r\nx\r\n0;c\t=\t\"d\" ;e\r\n\r\n", b"x", 0),
+            (b"00000000000000000000003\r\nabc\r\n0000000000\r\n\r\n", b"abc", 0),
         ] {
             assert_eq!(decoded(raw, 100), Ok(Some((body.to_vec(), raw.len() - rest))), "{}", raw.escape_ascii());
             for cut in 0..raw.len() - rest {
@@ -293,12 +346,20 @@ mod tests {
             b"3;a=\"b\nc\"",
             b"3,\r\n",
             b"3.0\r\n",
-            b"000000003\r\n",
-            b"100000000\r\n",
-            b"100000003\r\n",
-            b"10000000000000003\r\n",
-            b"fffffffff\r\n",
+            b"0000000000g\r\n",
             b";a\r\n",
+            b"3;a=\r\n",
+            b"3;=b\r\n",
+            b"3;a=b c\r\n",
+            b"3;a b\r\n",
+            b"3;a \r\n",
+            b"3;a=b \r\n",
+            b"3;a=\"b\r\n",
+            b"3;a=\"b\\\r\n",
+            b"3;a=\"b\"c\r\n",
+            b"3;a=\"b\" \r\n",
+            b"3;a=b=c\r\n",
+            b"3;a=\x80\r\n",
         ] {
             assert_eq!(decoded(raw, 1 << 20), Err(BodyError::BadChunk), "{}", raw.escape_ascii());
         }
@@ -321,7 +382,13 @@ mod tests {
     fn limits_at_and_one_past() {
         assert!(decoded(b"3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n", 5).is_ok_and(|d| d.is_some()));
         assert_eq!(decoded(b"3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n", 4), Err(BodyError::TooLong));
-        assert_eq!(decoded(b"ffffffff\r\n", 1 << 20), Err(BodyError::TooLong));
+        // 2^32 and 2^64 do not wrap into sizes that fit.
+        for size in ["ffffffff", "100000000", "100000003", "10000000000000003", "fffffffffffffffff", "00100000003"] {
+            assert_eq!(decoded(format!("{size}\r\nabc\r\n").as_bytes(), 1 << 20), Err(BodyError::TooLong), "{size}");
+        }
+        let zeros = |n: usize| [&vec![b'0'; n][..], b"1\r\nx\r\n0\r\n\r\n"].concat();
+        assert!(decoded(&zeros(7 + usize::from(EXTENSION_BYTES)), 9).is_ok_and(|d| d.is_some()));
+        assert_eq!(decoded(&zeros(8 + usize::from(EXTENSION_BYTES)), 9), Err(BodyError::ExtensionTooLong));
         assert_eq!(BodyError::TooLong.status(), 413);
 
         let extension = |n: usize| [b"1;", "a".repeat(n - 1).as_bytes(), b"\r\nx\r\n0\r\n\r\n"].concat();

@@ -405,9 +405,6 @@ impl<T: Copy> Conn<T> {
 
     /// Answers a [`Fault`]; the connection closes after it.
     pub fn fail(&mut self, fault: Fault, settings: &Settings, now: Now, out: &mut impl Put) {
-        if matches!(self.phase, Phase::Head) {
-            self.message = Message::NONE;
-        }
         self.last(&fault.reply(settings), false, now, out);
     }
 
@@ -426,6 +423,8 @@ impl<T: Copy> Conn<T> {
             let until = self.since.after(if self.served { deadlines.idle } else { deadlines.first_byte });
             return if self.eof || self.closing || now >= until { Step::Close } else { Step::Wait { until } };
         }
+        // Until the head is known: a HEAD that is refused must not get content either.
+        self.message = Message { head_only: bytes.starts_with(b"HEAD "), ..Message::NONE };
         // A lone CR may still become an empty line.
         let found = if bytes == b"\r" { Ok(None) } else { self.scan.advance(bytes) };
         let len = match found {

@@ -85,7 +85,7 @@ pub enum Version {
 /// Why a request head is refused. The connection does not survive any of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HeadError {
-    /// A line that does not end in CR LF.
+    /// A line that does not end in CR LF: one of the two stands alone.
     BareLf,
     /// Not `method SP target SP version`.
     BadRequestLine,
@@ -361,7 +361,20 @@ impl HeadInfo {
         match request.parse_with_uninit_headers(bytes, &mut space) {
             Ok(httparse::Status::Complete(n)) if n == bytes.len() => {}
             Ok(_) => return Err(HeadError::BadField),
-            Err(httparse::Error::Version) => return Err(version_error(bytes)),
+            Err(httparse::Error::Version) => {
+                let line = bytes.split(|&b| b == b'\r').next().unwrap_or_default();
+                let at = line.len().saturating_sub(1);
+                return match (request_line(line)?, bytes.len() <= HEAD_BYTES) {
+                    // A later minor version is read as the latest we know (RFC 9110 §2.5), which httparse does not do.
+                    (b'2'..=b'9', true) => {
+                        let mut copy = [0; HEAD_BYTES];
+                        copy[..bytes.len()].copy_from_slice(bytes);
+                        copy[at] = b'1';
+                        self.parse(&copy[..bytes.len()])
+                    }
+                    _ => Err(HeadError::BadRequestLine),
+                };
+            }
             Err(httparse::Error::TooManyHeaders) => return Err(HeadError::TooManyFields),
             Err(httparse::Error::HeaderName | httparse::Error::HeaderValue | httparse::Error::NewLine) => return Err(HeadError::BadField),
             Err(httparse::Error::Token | httparse::Error::Status) => return Err(HeadError::BadRequestLine),
@@ -497,29 +510,29 @@ impl Scan {
         }
         loop {
             let at = usize::from(self.at);
-            let Some(found) = find_lf(bytes.get(at..).unwrap_or_default()) else {
-                if self.lines == 0 && bytes.len() > TARGET_BYTES + LINE_SLACK {
-                    return Err(HeadError::TargetTooLong);
-                }
-                if bytes.len() >= HEAD_BYTES {
-                    return Err(HeadError::TooLong);
-                }
-                self.at = u16::try_from(bytes.len()).map_err(|_| HeadError::TooLong)?;
-                return Ok(None);
-            };
-            let lf = at + found;
-            let end = lf + 1;
+            // A CR or LF here, or at the earliest where bytes are still missing: the line ends behind it, or further on.
+            let cr = find_line_end(bytes.get(at..).unwrap_or_default()).map_or(bytes.len(), |found| at + found);
+            let end = cr + 2;
             if self.lines == 0 && end > TARGET_BYTES + LINE_SLACK {
                 return Err(HeadError::TargetTooLong);
             }
             if end > HEAD_BYTES {
                 return Err(HeadError::TooLong);
             }
-            if lf == usize::from(self.line) || bytes.get(lf - 1) != Some(&b'\r') {
-                return Err(HeadError::BareLf);
+            match bytes.get(cr..) {
+                None | Some([] | [b'\r']) => {
+                    self.at = u16::try_from(cr).map_err(|_| HeadError::TooLong)?;
+                    return Ok(None);
+                }
+                Some([b'\r', b'\n', ..]) => {}
+                Some(_) => return Err(HeadError::BareLf),
             }
-            if lf - 1 == usize::from(self.line) {
+            if cr == usize::from(self.line) {
                 return Ok(Some(end));
+            }
+            // Told at once: who speaks HTTP/0.9 or HTTP/2 sends no more lines to wait for.
+            if self.lines == 0 {
+                request_line(bytes.get(..cr).unwrap_or_default())?;
             }
             self.lines += 1;
             if usize::from(self.lines) > FIELD_COUNT + 1 {
@@ -572,36 +585,39 @@ fn check_method(bytes: &[u8]) -> Result<(), HeadError> {
             return Err(HeadError::BadRequestLine);
         }
     }
-    if bytes.len() < METHOD_BYTES { Ok(()) } else { Err(HeadError::BadRequestLine) }
+    // Longer than any method there is (RFC 9112 §3).
+    if bytes.len() < METHOD_BYTES { Ok(()) } else { Err(HeadError::UnsupportedMethod) }
 }
 
-/// Position of the first LF, a word at a time.
-fn find_lf(bytes: &[u8]) -> Option<usize> {
+/// Position of the first CR or LF, a word at a time.
+fn find_line_end(bytes: &[u8]) -> Option<usize> {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGHS: u64 = 0x8080_8080_8080_8080;
     let mut at = 0;
     let (words, _) = bytes.as_chunks::<8>();
     for word in words {
-        let x = u64::from_le_bytes(*word) ^ (ONES * b'\n' as u64);
-        let hit = x.wrapping_sub(ONES) & !x & HIGHS;
+        let (lf, cr) = (u64::from_le_bytes(*word) ^ (ONES * b'\n' as u64), u64::from_le_bytes(*word) ^ (ONES * b'\r' as u64));
+        // Exact for the lowest byte that is zero, which is the one that counts.
+        let hit = ((lf.wrapping_sub(ONES) & !lf) | (cr.wrapping_sub(ONES) & !cr)) & HIGHS;
         if hit != 0 {
             return Some(at + hit.trailing_zeros() as usize / 8);
         }
         at += 8;
     }
-    bytes.get(at..)?.iter().position(|&b| b == b'\n').map(|i| at + i)
+    bytes.get(at..)?.iter().position(|&b| b == b'\n' || b == b'\r').map(|i| at + i)
 }
 
-/// httparse stops at the version: one that has the shape of a version is unsupported, anything else is no request line.
-fn version_error(bytes: &[u8]) -> HeadError {
-    let line = bytes.split(|&b| b == b'\r').next().unwrap_or_default();
-    let mut parts = line.split(|&b| b == b' ').skip(1);
-    let (Some([_, ..]), Some(version), None) = (parts.next(), parts.next(), parts.next()) else { return HeadError::BadRequestLine };
+/// `method SP request-target SP HTTP-version` without its CR LF, judged by shape alone; gives the digit of the minor version.
+/// A major version that is not ours is told from what is no version at all.
+fn request_line(line: &[u8]) -> Result<u8, HeadError> {
+    let mut parts = line.split(|&b| b == b' ');
+    let (Some([_, ..]), Some([_, ..]), Some(version), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
+        return Err(HeadError::BadRequestLine);
+    };
     match version.strip_prefix(b"HTTP/") {
-        Some([first, rest @ ..]) if first.is_ascii_digit() && rest.iter().all(|b| b.is_ascii_digit() || *b == b'.') => {
-            HeadError::UnsupportedVersion
-        }
-        _ => HeadError::BadRequestLine,
+        Some([b'1', b'.', minor @ b'0'..=b'9']) => Ok(*minor),
+        Some([b'0' | b'2'..=b'9', b'.', b'0'..=b'9'] | [b'2'..=b'9']) => Err(HeadError::UnsupportedVersion),
+        _ => Err(HeadError::BadRequestLine),
     }
 }
 
@@ -621,7 +637,7 @@ fn is_host(host: &[u8]) -> bool {
         [b'[', rest @ ..] => {
             let Some(end) = rest.iter().position(|&b| b == b']') else { return false };
             let (address, after) = rest.split_at(end);
-            if address.is_empty() || !address.iter().all(|b| b.is_ascii_hexdigit() || matches!(b, b':' | b'.')) {
+            if !str::from_utf8(address).is_ok_and(|text| text.parse::<core::net::Ipv6Addr>().is_ok()) {
                 return false;
             }
             (&[][..], after.get(1..).unwrap_or_default())
@@ -630,11 +646,13 @@ fn is_host(host: &[u8]) -> bool {
     };
     let name_ok = |b: &u8| b.is_ascii_alphanumeric() || b"-._~%!$&'()*+;=".contains(b);
     let port_ok = match port {
-        [] => true,
-        [b':', digits @ ..] => digits.len() <= 5 && digits.iter().all(u8::is_ascii_digit),
+        [] | [b':'] => true,
+        [b':', digits @ ..] => {
+            digits.iter().all(u8::is_ascii_digit) && str::from_utf8(digits).is_ok_and(|text| text.parse::<u16>().is_ok())
+        }
         _ => false,
     };
-    name.iter().all(name_ok) && port_ok
+    name.iter().all(name_ok) && percent_decode(name, &mut []).is_some() && port_ok
 }
 
 /// `pchar` and the slash (RFC 3986 §3.3).
@@ -759,9 +777,10 @@ mod tests {
         refused(b"GET / HTTP/1.1\nHost: x\n\n", HeadError::BareLf);
         refused(b"GET / HTTP/1.1\r\nHost: x\n\r\n", HeadError::BareLf);
         refused(b"GET / HTTP/1.1\r\nHost: x\r\n\n", HeadError::BareLf);
-        refused(b"GET / HTTP/1.1\r\nHost: x\r\nA: b\rc\r\n\r\n", HeadError::BadField);
-        refused(b"GET / HTTP/1.1\r\nHost: x\r\nA: b\r\r\n\r\n", HeadError::BadField);
-        refused(b"GET / HTTP/1.1\r\r\nHost: x\r\n\r\n", HeadError::BadField);
+        refused(b"GET / HTTP/1.1\r\nHost: x\r\nA: b\rc\r\n\r\n", HeadError::BareLf);
+        refused(b"GET / HTTP/1.1\r\nHost: x\r\nA: b\r\r\n\r\n", HeadError::BareLf);
+        refused(b"GET / HTTP/1.1\r\r\nHost: x\r\n\r\n", HeadError::BareLf);
+        refused(b"GET / HTTP/1.1\rHost: x\r\r", HeadError::BareLf);
     }
 
     #[test]
@@ -772,18 +791,28 @@ mod tests {
         for line in ["GET / http/1.1", "GET / HTTP1.1", "GET / HTTP/", "GET / HTTPS/1.1", "GET / /a b HTTP/1.1"] {
             refused(format!("{line}\r\nHost: x\r\n\r\n").as_bytes(), HeadError::BadRequestLine);
         }
-        refused(b"GET / HTTP/1.1 \r\nHost: x\r\n\r\n", HeadError::BadField);
+        refused(b"GET / HTTP/1.1 \r\nHost: x\r\n\r\n", HeadError::BadRequestLine);
+        // HTTP/0.9 sends nothing more, so it is told at once.
+        refused(b"GET /\r\n", HeadError::BadRequestLine);
         refused(b"\x16\x03\x01\x02\x00\x01", HeadError::BadRequestLine);
         refused(b"G(T / HTTP/1.1\r\n", HeadError::BadRequestLine);
-        refused(&[b'A'; 32], HeadError::BadRequestLine);
+        refused(&[b'A'; 32], HeadError::UnsupportedMethod);
         assert_eq!(read(&[b'A'; 31]), Ok(None));
     }
 
     #[test]
     fn rfc9112_2_3_versions() {
-        for version in ["HTTP/0.9", "HTTP/1.2", "HTTP/2.0", "HTTP/2", "HTTP/3.0", "HTTP/11.1"] {
+        for version in ["HTTP/0.9", "HTTP/2.0", "HTTP/2", "HTTP/3.0", "HTTP/2.1"] {
             refused(format!("GET / {version}\r\nHost: x\r\n\r\n").as_bytes(), HeadError::UnsupportedVersion);
+            refused(format!("GET / {version}\r\n").as_bytes(), HeadError::UnsupportedVersion);
         }
+        for version in ["HTTP/11.1", "HTTP/1", "HTTP/1.", "HTTP/1.10", "HTTP/01.1", "HTTP/1.1.1", "HTTP/1.a", "HTTP/-1.1"] {
+            refused(format!("GET / {version}\r\nHost: x\r\n\r\n").as_bytes(), HeadError::BadRequestLine);
+        }
+        // RFC 9110 §2.5: a later minor version means what ours does.
+        assert_eq!(taken(b"PUT /a%62?c HTTP/1.9\r\nHost: x\r\nContent-Length: 3\r\n\r\n"), "PUT /a%62 Some(\"c\") Length(3) keep=true");
+        refused(b"GET / HTTP/1.2\r\n\r\n", HeadError::MissingHost);
+        refused(b"GET / HTTP/1.2\r\nHost : x\r\n\r\n", HeadError::BadField);
         refused(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", HeadError::UnsupportedVersion);
         assert_eq!(HeadError::UnsupportedVersion.status(), 505);
     }
@@ -823,11 +852,31 @@ mod tests {
         refused(b"GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n", HeadError::RepeatedHost);
         refused(b"GET / HTTP/1.0\r\nHost: a\r\nhost: b\r\n\r\n", HeadError::RepeatedHost);
         refused(b"GET http://a/ HTTP/1.1\r\n\r\n", HeadError::MissingHost);
-        for host in ["", "a", "a:80", "a:", "[::1]", "[::1]:80", "1.2.3.4:10081", "a_b-c.d"] {
+        for host in ["", "a", "a:80", "a:", "a:65535", "a%41", "[::1]", "[::1]:80", "[::ffff:1.2.3.4]", "1.2.3.4:10081", "a_b-c.d"] {
             taken(format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n").as_bytes());
         }
-        for host in ["a b", "a,b", "a/b", "u@a", "a:b", "a:80:80", "[::1", "[]", "[::1]x", "a:123456", "a#", "a?b", "\u{e4}", "a\\b", "<a>"]
-        {
+        for host in [
+            "a b",
+            "a,b",
+            "a/b",
+            "u@a",
+            "a:b",
+            "a:80:80",
+            "[::1",
+            "[]",
+            "[::1]x",
+            "a:123456",
+            "a:65536",
+            "[:::1]",
+            "[::zz]",
+            "[1.2.3.4]",
+            "a%zz",
+            "a#",
+            "a?b",
+            "\u{e4}",
+            "a\\b",
+            "<a>",
+        ] {
             refused(format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n").as_bytes(), HeadError::BadHost);
         }
     }
@@ -977,14 +1026,17 @@ mod tests {
     }
 
     #[test]
-    fn lf_is_found_at_every_place() {
+    fn line_ends_are_found_at_every_place() {
         for len in 0..40 {
             for at in 0..len {
                 let mut bytes = vec![0x8a; len];
-                bytes[at] = b'\n';
-                assert_eq!(find_lf(&bytes), Some(at));
+                for b in [b'\n', b'\r'] {
+                    bytes[at] = b;
+                    assert_eq!(find_line_end(&bytes), Some(at));
+                }
             }
-            assert_eq!(find_lf(&vec![0x0b; len]), None);
+            assert_eq!(find_line_end(&vec![0x0b; len]), None);
+            assert_eq!(find_line_end(&vec![0x0e; len]), None);
         }
     }
 }

@@ -22,9 +22,11 @@ use crate::time::Timestamp;
 /// Longest message of a refusal, in bytes; a longer one is cut.
 pub const MESSAGE_BYTES: usize = 200;
 /// Room that one reply of the data plane never exceeds, head and body.
-pub const REPLY_BYTES: usize = 2048;
+pub const REPLY_BYTES: usize = 2304;
 /// Longest [`Canned`] body and longest [`Canned`] fields, so that a reply stays within [`REPLY_BYTES`].
 pub const CANNED_BYTES: usize = 768;
+/// Most bytes of [`Reply::fields`]; longer ones are left out.
+pub const FIELD_BYTES: usize = 384;
 
 /// What is still open to a server when it refuses or accepts: one answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +39,8 @@ pub struct Reply {
     pub retry_after_s: u16,
     /// `Allow`; empty: none, but for 405, where RFC 9110 §15.5.6 asks for it.
     pub allow: Methods,
+    /// Further field lines, each ended by CR LF, at most [`FIELD_BYTES`]: prepared when a definition was published.
+    pub fields: Option<Arc<str>>,
     /// The connection ends after this answer.
     pub close: bool,
 }
@@ -125,7 +129,7 @@ impl Reply {
     }
 
     const fn of(status: u16, body: Body) -> Self {
-        Self { status, body, retry_after_s: 0, allow: Methods::NONE, close: false }
+        Self { status, body, retry_after_s: 0, allow: Methods::NONE, fields: None, close: false }
     }
 
     /// An answer of plain text.
@@ -184,6 +188,13 @@ impl Reply {
     #[must_use]
     pub const fn allow(mut self, methods: Methods) -> Self {
         self.allow = methods;
+        self
+    }
+
+    /// The same answer with further field lines, see [`Reply::fields`]; replaces those it had.
+    #[must_use]
+    pub fn fields(mut self, lines: Arc<str>) -> Self {
+        self.fields = Some(lines).filter(|lines| lines.len() <= FIELD_BYTES);
         self
     }
 
@@ -255,6 +266,7 @@ impl Reply {
         }
         out.put(b"\r\n")?;
         out.put(fields.as_bytes())?;
+        out.put(self.fields.as_deref().unwrap_or_default().as_bytes())?;
         out.put(b"\r\n")?;
         if !style.head_only && self.status != 204 && self.status != 304 { out.put(body) } else { Ok(()) }
     }
@@ -390,8 +402,8 @@ const TEXT: &str = "text/plain; charset=utf-8";
 const JSON: &str = "application/json";
 /// Every byte of a message may become six (`\u0001`), beside the rest of the object.
 const ERROR_BYTES: usize = 6 * MESSAGE_BYTES + 40;
-const _: () = assert!(ERROR_BYTES + 300 <= REPLY_BYTES, "a refusal fits");
-const _: () = assert!(2 * CANNED_BYTES + 300 <= REPLY_BYTES, "a prepared answer fits");
+const _: () = assert!(ERROR_BYTES + FIELD_BYTES + 300 <= REPLY_BYTES, "a refusal fits");
+const _: () = assert!(2 * CANNED_BYTES + FIELD_BYTES + 300 <= REPLY_BYTES, "a prepared answer fits");
 
 /// The body of a refusal, in `out`.
 fn error_json<'o>(status: u16, message: &str, out: &'o mut [u8]) -> &'o [u8] {

@@ -5,7 +5,7 @@
 
 use super::{
     conn::{Conn, Fault, HeadCache, Settings, Step},
-    head::Method,
+    head::{HeadError, Method},
     reply::{Out, REPLY_BYTES, Reply},
     verdict::{Answer, Gate, Peer, Verdict},
 };
@@ -106,7 +106,16 @@ impl<G: Gate> Port<G> {
                 Step::Head(head) => {
                     self.counters.requests_total += 1;
                     // `OPTIONS *` asks about the server as a whole (RFC 9110 §9.3.7), which no gate answers for.
-                    let verdict = if head.raw_path() == "*" { Verdict::Refuse(server_options()) } else { self.gate.head(&head, peer, now) };
+                    let verdict = if head.raw_path() == "*" {
+                        Verdict::Refuse(server_options())
+                    } else if head.method() == Method::Other && head.method_text() != "TRACE" {
+                        // RFC 9110 §9.1; TRACE is known and allowed nowhere, which the gate says.
+                        let reply = Reply::error(501, HeadError::UnsupportedMethod.message());
+                        self.counters.refused(&reply);
+                        Verdict::Refuse(reply)
+                    } else {
+                        self.gate.head(&head, peer, now)
+                    };
                     match verdict {
                         Verdict::Take(ticket) => {
                             if let Err(fault) = conn.take(ticket, &self.settings, now, out) {

@@ -31,11 +31,18 @@ impl Reply {
 pub(crate) struct Client<S = TcpStream> {
     stream: S,
     buf: Vec<u8>,
+    /// The last request was a HEAD, whose answer has no content whatever its length says.
+    head_only: bool,
 }
 
 impl Client {
     pub(crate) fn connect(addr: SocketAddr) -> Self {
         Self::over(connect(addr))
+    }
+
+    /// Says that nothing more will be sent.
+    pub(crate) fn finish(&self) {
+        self.stream.shutdown(std::net::Shutdown::Write).expect("a socket option");
     }
 }
 
@@ -54,31 +61,50 @@ pub(crate) fn is_refused(addr: SocketAddr) -> bool {
 
 impl<S: Read + Write> Client<S> {
     pub(crate) const fn over(stream: S) -> Self {
-        Self { stream, buf: Vec::new() }
+        Self { stream, buf: Vec::new(), head_only: false }
     }
 
     /// Sends bytes as they are.
     pub(crate) fn send(&mut self, bytes: &[u8]) {
-        self.stream.write_all(bytes).and_then(|()| self.stream.flush()).expect("sent");
+        self.head_only = bytes.starts_with(b"HEAD ");
+        match self.stream.write_all(bytes).and_then(|()| self.stream.flush()) {
+            // A refusal may come, and the connection end, before all is sent.
+            Err(e) if matches!(e.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe) => {}
+            sent => sent.expect("sent"),
+        }
     }
 
     /// The next answer.
     pub(crate) fn reply(&mut self) -> Reply {
+        self.try_reply().unwrap_or_else(|| panic!("the connection ended instead of an answer: {}", self.buf.escape_ascii()))
+    }
+
+    /// The next answer; `None` when the connection ends instead.
+    pub(crate) fn try_reply(&mut self) -> Option<Reply> {
         let end = loop {
             if let Some(at) = self.buf.windows(4).position(|w| w == b"\r\n\r\n") {
                 break at + 4;
             }
-            assert!(self.more(), "the connection ended instead of an answer: {}", self.buf.escape_ascii());
+            if !self.more() {
+                return None;
+            }
         };
         let head = String::from_utf8(self.buf.drain(..end).collect()).expect("a head is text");
         let status = head.split(' ').nth(1).and_then(|s| s.parse().ok()).unwrap_or_else(|| panic!("{head}"));
         let mut reply = Reply { status, head, body: String::new() };
         let length = reply.field("content-length").map_or(0, |n| n.parse().expect("a length"));
+        let length = if self.head_only { 0 } else { length };
         while self.buf.len() < length {
             assert!(self.more(), "the connection ended within an answer: {reply:?}");
         }
         reply.body = String::from_utf8_lossy(&self.buf.drain(..length).collect::<Vec<_>>()).into_owned();
-        reply
+        Some(reply)
+    }
+
+    /// All that comes until the connection ends.
+    pub(crate) fn rest(&mut self) -> String {
+        while self.more() {}
+        String::from_utf8_lossy(&std::mem::take(&mut self.buf)).into_owned()
     }
 
     /// All that came up to and with `words`.

@@ -7,6 +7,7 @@ mod http;
 mod lifecycle;
 mod manage;
 mod query;
+mod rfc;
 mod sinks;
 mod start;
 mod wire;
