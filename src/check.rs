@@ -1,8 +1,12 @@
-//! `pushgate check [--show]`: is everything right, without starting?
+//! `pushgate check [--show]`: is everything right, without starting? [`ruleset`] judges what comes from elsewhere.
 //!
 //! In go the configuration as it was read and what became of each stored definition; out comes the text to print and the exit code:
 //! 0, 78 for a configuration that would not start (sysexits(3) EX_CONFIG), 65 for a conf key or a definition that would not
 //! (EX_DATAERR).
+
+pub mod bare;
+mod differences;
+pub mod ruleset;
 
 use core::fmt::Write as _;
 

@@ -400,7 +400,8 @@ impl Engine {
                 let buf = vec![0; self.limits.queue_bytes].into_boxed_slice();
                 let open = Open {
                     spec: Arc::clone(spec),
-                    ring: Ring::new(buf, self.limits.rule_count, spec.overflow, spec.records_max),
+                    // One more: an update's new run stands before the old one leaves.
+                    ring: Ring::new(buf, self.limits.rule_count + 1, spec.overflow, spec.records_max),
                     refused_total: 0,
                     accepted_total: 0,
                     drained: Drain::default(),

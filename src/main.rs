@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 
 use pushgate::cli::{self, Invocation, Outside as _};
-use pushgate::shell::client::{Remote, Terminal};
+use pushgate::shell::client::{self, Terminal};
 use pushgate::shell::daemon::{self, Options};
 use pushgate::shell::{query, verify};
 
@@ -13,10 +13,7 @@ fn main() -> ExitCode {
         Invocation::Run { place, starter } => daemon::run(&Options { config: place.config, state: place.state, starter }),
         Invocation::Check { place, show, ruleset } => verify::run(&place, show, ruleset.as_deref()),
         Invocation::Query(args) => query::run(&args),
-        Invocation::Client(client) => {
-            let url = client.url.clone().unwrap_or_else(|| verify::configured_url(client.config.as_deref()));
-            ExitCode::from(client.run(&mut Remote::new(&url), &mut Terminal))
-        }
+        Invocation::Client(client) => ExitCode::from(client::run(client)),
         Invocation::Print { text, code: 0 } => {
             Terminal.print(&text);
             ExitCode::SUCCESS

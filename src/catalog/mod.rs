@@ -81,11 +81,16 @@ impl<H: Host> Control<H> {
         }
     }
 
-    /// Loads what is stored and starts every rule that should run. Gives one sentence for each definition that could not be loaded
-    /// and each rule that could not be started; the latter are tried again by the patrol.
-    pub fn boot(&mut self) -> Vec<String> {
+    /// Loads what is stored, takes `initial` rulesets in their order, and starts every rule that should run. Gives one sentence for
+    /// each definition that could not be loaded or taken and each rule that could not be started; the latter are tried again by the
+    /// patrol.
+    pub fn boot(&mut self, initial: &[ruleset::Initial]) -> Vec<String> {
         let mut faults = self.load();
-        let ids: Vec<String> = self.rules.keys().cloned().collect();
+        let mut started = std::collections::BTreeSet::new();
+        for ruleset in initial {
+            started.extend(self.import_initial(ruleset, &mut faults));
+        }
+        let ids: Vec<String> = self.rules.keys().filter(|id| !started.contains(*id)).cloned().collect();
         for id in ids {
             if let Err(fault) = self.recover(&id) {
                 faults.push(format!("rule {id} cannot be started: {fault}"));

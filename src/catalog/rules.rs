@@ -870,7 +870,7 @@ mod tests {
         files.insert((Kind::Source, "newer".into()), r#"{"format":2}"#.into());
         let mut c = control();
         c.host.files = files;
-        let faults = c.boot();
+        let faults = c.boot(&[]);
         assert_eq!(faults.len(), 3, "{faults:?}");
         assert_eq!(c.host.engine.log, ["start r1"]);
         assert_eq!(c.source_names(false, crate::catalog::TableKind::Any), ["demo"]);

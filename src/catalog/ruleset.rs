@@ -52,6 +52,11 @@ impl Report {
         self.faults.is_empty()
     }
 
+    /// What was not taken: section, name, reason.
+    pub fn faults(&self) -> impl Iterator<Item = (&'static str, &str, &str)> {
+        self.faults.iter().map(|((section, name), why)| (*section, name.as_str(), why.as_str()))
+    }
+
     /// Every section with the names and reasons of what was not taken.
     #[must_use]
     pub fn to_json(&self) -> String {
@@ -86,6 +91,15 @@ pub struct Counts {
     pub tables: usize,
     /// Rules.
     pub rules: usize,
+}
+
+/// A ruleset that is taken at the start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Initial {
+    /// The file, for messages.
+    pub name: String,
+    /// Its text.
+    pub text: String,
 }
 
 impl<H: Host> Control<H> {
@@ -158,6 +172,34 @@ impl<H: Host> Control<H> {
         let mut report = Report::default();
         let counts = self.import_definitions(&set, &mut report);
         Ok((counts, report))
+    }
+
+    /// Takes a ruleset at the start, and gives the ids of its rules: they have been started, or say why not.
+    pub(super) fn import_initial(&mut self, initial: &Initial, faults: &mut Vec<String>) -> Vec<String> {
+        let name = &initial.name;
+        let set = match sections(&initial.text) {
+            Ok(set) => set,
+            Err(e) => {
+                faults.push(format!("{name}: fail to import ruleset: invalid import file: {e}"));
+                return Vec::new();
+            }
+        };
+        let mut report = Report::default();
+        let counts = self.import_definitions(&set, &mut report);
+        log::info!("{name}: initialized {} streams, {} tables and {} rules", counts.streams, counts.tables, counts.rules);
+        faults.extend(report.lines().into_iter().map(|line| format!("{name}: {line}")));
+        let beyond: Vec<&str> = SECTIONS[3..].iter().filter(|s| set.get(*s).is_some_and(|e| !e.is_empty())).copied().collect();
+        if !beyond.is_empty() {
+            log::warn!("{name}: only streams, tables and rules are taken from it, not {}", beyond.join(", "));
+        }
+        let taken = |id: &&String| !report.faults.contains_key(&("rules", (*id).clone()));
+        let ids: Vec<String> = set.get("rules").into_iter().flatten().map(|(id, _)| id).filter(taken).cloned().collect();
+        for id in &ids {
+            if let Some(rule) = self.rules.get(id).filter(|rule| rule.state == super::State::Failed) {
+                faults.push(format!("rule {id} cannot be started: {}", rule.message));
+            }
+        }
+        ids
     }
 
     fn import_definitions(&mut self, set: &BTreeMap<&'static str, BTreeMap<String, String>>, report: &mut Report) -> Counts {

@@ -16,6 +16,7 @@ const fn command(words: &'static str, does: &'static str, example: &'static str)
 const COMMANDS: &[Command] = &[
     command("run [--config FILE] [--state DIR]", "run the gateway", "pushgate run --state ./state"),
     command("check [--config FILE] [--state DIR] [--show]", "validate configuration and stored definitions", "pushgate check --show"),
+    command("check --ruleset FILE", "say what of an eKuiper export works here", "pushgate check --ruleset ekuiper_export.json"),
     command(
         "query SQL [FILE] | query -f SQLFILE [FILE]",
         "run a statement over events from a file or standard input, without a server",
@@ -84,7 +85,8 @@ pub fn general() -> String {
     }
     out.push_str(
         "\nOptions:\n  \
-         --url URL      management port to talk to (else PUSHGATE_URL, else the configured address)\n  \
+         --url URL      management port to talk to (else PUSHGATE_URL, else client.yaml, else the configured address)\n  \
+         --cacert FILE  certificates to trust when it speaks https; --insecure: any will do\n  \
          --json         answers as JSON\n  \
          --config FILE  configuration (else /etc/pushgate/pushgate.yaml, else what is built in)\n  \
          --state DIR    where definitions are kept\n  \

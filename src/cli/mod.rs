@@ -7,6 +7,7 @@
 
 pub mod help;
 mod query;
+pub mod target;
 mod verbs;
 
 #[cfg(test)]
@@ -69,6 +70,10 @@ pub struct Client {
     pub url: Option<String>,
     /// `--config`: where the configured address is looked up.
     pub config: Option<PathBuf>,
+    /// `--cacert`: certificates to trust over https, a file.
+    pub ca: Option<PathBuf>,
+    /// `--insecure`: the server's certificate is not verified.
+    pub insecure: bool,
     /// `--json`: answers as JSON.
     pub json: bool,
     /// Called as `kuiper`: the line `Connecting to ...` comes first.
@@ -143,6 +148,8 @@ fn sort(args: Vec<OsString>, client: &mut Client) -> Result<Invocation, String> 
         match arg {
             Arg::Long("url") => client.url = Some(text(&mut parser)?),
             Arg::Long("json") => client.json = true,
+            Arg::Long("cacert") => client.ca = Some(path(&mut parser)?),
+            Arg::Long("insecure") => client.insecure = true,
             Arg::Long("config") | Arg::Short('c') => place.config = Some(path(&mut parser)?),
             Arg::Long("state") => place.state = Some(path(&mut parser)?),
             Arg::Long("help") | Arg::Short('h') => return Ok(say(help::general())),
@@ -207,6 +214,8 @@ fn client_words(mut parser: Parser, verb: String, mut client: Client) -> Result<
                 let url = rest.next().and_then(|url| url.into_string().ok());
                 client.url = Some(url.ok_or("--url: expected a URL such as http://127.0.0.1:9081")?);
             }
+            "--cacert" => client.ca = Some(rest.next().map(PathBuf::from).ok_or("--cacert: expected a file")?),
+            "--insecure" => client.insecure = true,
             "--json" | "-json" => client.json = true,
             "--help" | "-h" => wants_help = true,
             _ => words.push(word),

@@ -2,7 +2,7 @@
 //!
 //! 1. Configuration (exit 78), log, state directory (exit 73), descriptors.
 //! 2. Engine, data port (closed until a rule needs it), management port (exit 71).
-//! 3. Stored definitions: every rule has started or failed before `READY=1`.
+//! 3. Stored definitions, then `init.json`: every rule has started or failed before `READY=1`.
 //! 4. SIGTERM: no new connections, requests in flight finish, rings and outboxes drain within `gracefulShutdownTimeout`; what is left
 //!    is logged; exit 0.
 //!
@@ -22,6 +22,7 @@ use super::admin::{Admin, Shared, lock, patrol};
 use super::bell::Bell;
 use super::front::{Front, Outlet};
 use super::host::{Ask, Link, ShellHost};
+use super::init::{self, Init};
 use super::listen::{CLOSE_GRACE, DataPort};
 use super::net::{Clock, Deadline, Listener, listen_error};
 use super::signal::{Event, Signals};
@@ -71,7 +72,7 @@ pub fn run(options: &Options) -> ExitCode {
             return ExitCode::from(EX_CONFIG);
         }
     };
-    let config = settings.config;
+    let (file, config) = (settings.file, settings.config);
     if let Err(error) = journal::start(config.basic.level(), !config.basic.log_disable_timestamp) {
         say(&format!("log: {error}"));
         return ExitCode::from(EX_OSERR);
@@ -79,7 +80,7 @@ pub fn run(options: &Options) -> ExitCode {
     for note in &config.notes {
         log::log!(note.level, "{}", note.text);
     }
-    let code = serve(options, config, clock);
+    let code = serve(options, file.as_deref(), config, clock);
     journal::flush(Duration::from_secs(1));
     ExitCode::from(code)
 }
@@ -90,7 +91,7 @@ fn say(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }
 
-fn serve(options: &Options, mut config: Config, clock: Clock) -> u8 {
+fn serve(options: &Options, file: Option<&Path>, mut config: Config, clock: Clock) -> u8 {
     let Some(state) = paths::state_dir(options.state.as_deref(), |name| std::env::var(name).ok()) else {
         log::error!("no state directory: neither --state nor STATE_DIRECTORY nor XDG_STATE_HOME nor HOME is set");
         return EX_CANTCREAT;
@@ -116,6 +117,7 @@ fn serve(options: &Options, mut config: Config, clock: Clock) -> u8 {
         return EX_CONFIG;
     };
     let limits = fit_descriptors(&config);
+    let inits = init::due(&state, file);
     let executor: Rc<LocalExecutor<'static>> = Rc::new(LocalExecutor::new());
     let writer = match Writer::start(WRITER_BYTES) {
         Ok(writer) => Rc::new(writer),
@@ -154,7 +156,7 @@ fn serve(options: &Options, mut config: Config, clock: Clock) -> u8 {
                 return EX_OSERR;
             }
         };
-        boot(options, &control, &port).await;
+        boot(options, inits, &control, &port).await;
         let (listener, tls, address) = management;
         log::info!("listen management {address}");
         let settings = manage::settings(&limits, Deadlines::default());
@@ -224,13 +226,18 @@ fn seed() -> u64 {
     u64::from_le_bytes(bytes)
 }
 
-/// Starts what is stored, and the starter when asked for and nothing is defined.
-async fn boot(options: &Options, control: &Shared<ShellHost>, port: &DataPort<Front>) {
+/// Starts what is stored and what `init.json` brings, and the starter when asked for and nothing is defined.
+async fn boot(options: &Options, inits: Vec<Init>, control: &Shared<ShellHost>, port: &DataPort<Front>) {
     let starter = options.starter;
     let control = Arc::clone(control);
     let started = smol::unblock(move || {
         let mut control = lock(&control);
-        for fault in control.boot() {
+        let (rulesets, unread): (Vec<_>, Vec<_>) = inits.iter().map(|init| init.ruleset.clone()).partition(Result::is_ok);
+        let rulesets: Vec<_> = rulesets.into_iter().flatten().collect();
+        let mut faults: Vec<String> = unread.into_iter().filter_map(Result::err).collect();
+        faults.extend(control.boot(&rulesets));
+        faults.extend(inits.iter().filter_map(|init| init.done().err()));
+        for fault in faults {
             log::error!("{fault}");
         }
         starter && control.is_empty() && start_the_starter(&mut control)

@@ -6,6 +6,7 @@ pub mod client;
 pub mod daemon;
 pub mod front;
 pub mod host;
+pub mod init;
 pub mod listen;
 pub mod log;
 pub mod manage;

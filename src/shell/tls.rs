@@ -113,11 +113,16 @@ mod present {
     };
 
     use rustls::{
-        ClientConfig, ClientConnection, Connection, DigitallySignedStruct, RootCertStore, ServerConfig, ServerConnection, SignatureScheme,
-        client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+        CertificateError, ClientConfig, ClientConnection, Connection, DigitallySignedStruct, RootCertStore, ServerConfig, ServerConnection,
+        SignatureScheme,
+        client::{
+            WebPkiServerVerifier,
+            danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+            verify_server_name,
+        },
         crypto::{CryptoProvider, ring},
         pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime, pem, pem::PemObject as _},
-        server::ServerSessionMemoryCache,
+        server::{ParsedCertificate, ServerSessionMemoryCache},
         version::{TLS12, TLS13},
     };
 
@@ -184,7 +189,10 @@ mod present {
             let builder = if options.insecure_skip_verify {
                 builder.dangerous().with_custom_certificate_verifier(Arc::new(AnyCertificate(provider)))
             } else {
-                builder.with_root_certificates(roots(options.ca)?)
+                let inner = WebPkiServerVerifier::builder_with_provider(Arc::new(roots(options.ca)?), Arc::clone(&provider));
+                let inner = inner.build().map_err(|error| TlsError(error.to_string()))?;
+                let own = options.ca.map(load_certs).transpose()?.unwrap_or_default();
+                builder.dangerous().with_custom_certificate_verifier(Arc::new(Named { inner, own }))
             };
             let mut config = match options.cert {
                 None => builder.with_no_client_auth(),
@@ -319,6 +327,58 @@ mod present {
             return Err(TlsError("no root certificates on this system: name a file with rootCaPath".to_owned()));
         }
         Ok(roots)
+    }
+
+    /// The usual verification. A certificate of an authority may also be the server's own, as `openssl req -x509` makes them, when
+    /// it is one of those that the operator named.
+    #[derive(Debug)]
+    struct Named {
+        inner: Arc<WebPkiServerVerifier>,
+        own: Vec<CertificateDer<'static>>,
+    }
+
+    impl ServerCertVerifier for Named {
+        fn verify_server_cert(
+            &self,
+            cert: &CertificateDer<'_>,
+            chain: &[CertificateDer<'_>],
+            name: &ServerName<'_>,
+            ocsp: &[u8],
+            now: UnixTime,
+        ) -> Result<ServerCertVerified, rustls::Error> {
+            match self.inner.verify_server_cert(cert, chain, name, ocsp, now) {
+                // This is found after signature and times were looked at; the name is looked at last.
+                Err(rustls::Error::InvalidCertificate(CertificateError::Other(error)))
+                    if format!("{error:?}").contains("CaUsedAsEndEntity") && self.own.contains(cert) =>
+                {
+                    verify_server_name(&ParsedCertificate::try_from(cert)?, name)?;
+                    Ok(ServerCertVerified::assertion())
+                }
+                other => other,
+            }
+        }
+
+        fn verify_tls12_signature(
+            &self,
+            message: &[u8],
+            cert: &CertificateDer<'_>,
+            signed: &DigitallySignedStruct,
+        ) -> Result<HandshakeSignatureValid, rustls::Error> {
+            self.inner.verify_tls12_signature(message, cert, signed)
+        }
+
+        fn verify_tls13_signature(
+            &self,
+            message: &[u8],
+            cert: &CertificateDer<'_>,
+            signed: &DigitallySignedStruct,
+        ) -> Result<HandshakeSignatureValid, rustls::Error> {
+            self.inner.verify_tls13_signature(message, cert, signed)
+        }
+
+        fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+            self.inner.supported_verify_schemes()
+        }
     }
 
     /// `insecureSkipVerify`: who the server is does not matter, only that it holds the key it shows.

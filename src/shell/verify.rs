@@ -1,4 +1,5 @@
-//! `pushgate check`: configuration and stored definitions, judged by the very planner that would run them, without starting.
+//! `pushgate check`: configuration, stored definitions or a ruleset, judged by the very planner that would run them, without
+//! starting.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -6,10 +7,11 @@ use std::process::ExitCode;
 use super::client::Terminal;
 use super::host::{Link, ShellHost};
 use super::net::Clock;
+use super::sinks::Certificates;
 use super::store::Store;
 use super::{settings, zone};
 use crate::catalog::Control;
-use crate::check::{self, Checked};
+use crate::check::{self, Checked, Report, bare::Outside};
 use crate::cli::{Outside as _, Place};
 use crate::config::{Config, paths};
 
@@ -26,8 +28,16 @@ pub fn run(place: &Place, show: bool, ruleset: Option<&Path>) -> ExitCode {
         }
     };
     if let Some(file) = ruleset {
-        out.complain(&format!("check --ruleset {}: not supported yet\n", file.display()));
-        return ExitCode::from(EX_UNAVAILABLE);
+        return match judged(file, &settings.config) {
+            Ok(report) => {
+                out.print(&report.text);
+                ExitCode::from(report.code)
+            }
+            Err(error) => {
+                out.complain(&format!("error: {error}\n"));
+                ExitCode::from(EX_NOINPUT)
+            }
+        };
     }
     let stored = match stored(place, &settings.config) {
         Ok(stored) => stored,
@@ -42,10 +52,17 @@ pub fn run(place: &Place, show: bool, ruleset: Option<&Path>) -> ExitCode {
     ExitCode::from(report.code)
 }
 
-/// sysexits(3): a service is not available.
-const EX_UNAVAILABLE: u8 = 69;
 /// sysexits(3): an input cannot be read.
 const EX_NOINPUT: u8 = 66;
+
+/// The report on a ruleset; `-` is standard input.
+fn judged(file: &Path, config: &Config) -> Result<Report, String> {
+    let zone = zone::load(&config.basic.timezone).ok_or_else(|| format!("basic.timezone: no time zone {}", config.basic.timezone))?;
+    let name = file.display().to_string();
+    let text = Terminal.read_file(&name).map_err(|e| format!("{name}: {e}"))?;
+    let outside = Outside { tls: Box::new(Certificates), zone: zone::load, now: Clock::start().now() };
+    Ok(check::ruleset::report(&name, &text, config, &zone, outside))
+}
 
 /// What became of each definition in the state directory; a directory that is not there holds none, and is not made.
 fn stored(place: &Place, config: &Config) -> Result<Vec<Checked>, String> {
@@ -61,21 +78,4 @@ fn stored(place: &Place, config: &Config) -> Result<Vec<Checked>, String> {
         control.load().into_iter().map(|fault| Checked { what: "definition".into(), fault: Some(fault) }).collect();
     checked.extend(control.verdicts().into_iter().map(|(what, fault)| Checked { what, fault }));
     Ok(checked)
-}
-
-/// Where the configured server answers: the URL that client verbs use when none is given.
-#[must_use]
-pub fn configured_url(config: Option<&Path>) -> String {
-    match settings::read(config) {
-        Ok(settings) => {
-            let scheme = if settings.config.basic.rest_tls.is_some() { "https" } else { "http" };
-            let mut addr = settings.config.rest_listen();
-            if addr.ip().is_unspecified() {
-                addr.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
-            }
-            format!("{scheme}://{addr}")
-        }
-        // A broken configuration must not keep the operator from asking a server that runs on the default address.
-        Err(_) => "http://127.0.0.1:9081".into(),
-    }
 }

@@ -242,6 +242,11 @@ impl Gate {
         (code, out + &err)
     }
 
+    /// Its process id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// SIGTERM, and how the program ended.
     pub(crate) fn terminate(mut self) -> (Option<i32>, Vec<String>) {
         self.signal(rustix::process::Signal::TERM);
