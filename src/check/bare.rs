@@ -107,4 +107,6 @@ impl Host for Bare {
     }
 
     fn configured(&mut self, _: &Config) {}
+
+    fn trial_ended(&mut self, _: &str) {}
 }
