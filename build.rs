@@ -21,6 +21,7 @@ const TABLE: &[(&str, u64, u64, &str)] = &[
     ("OUTBOX_BYTES", 262_144, 16, "Outbox of one sink, in bytes."),
     ("PAYLOAD_BYTES", 131_072, 16, "One payload of a sink, in bytes."),
     ("PIPELINE_COUNT", 16, 0, "Answers waiting on one connection."),
+    ("SENDER_COUNT", 1024, 16, "Credentials and addresses whose rates and connections are told apart."),
     ("JSON_DEPTH", 300, 0, "Nesting of JSON."),
     ("EXPR_DEPTH", 64, 0, "Nesting of SQL expressions."),
     ("SQL_BYTES", 16384, 0, "One SQL statement, in bytes."),

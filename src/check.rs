@@ -31,9 +31,9 @@ pub struct Report {
 }
 
 /// The report on a configuration from `file` (its name, `None` for the program's own defaults) and the definitions of the state
-/// directory. `show` lists every value in force with its origin.
+/// directory, with what can be said of them. `show` lists every value in force with its origin.
 #[must_use]
-pub fn report(file: Option<&str>, config: &Config, stored: &[Checked], show: bool) -> Report {
+pub fn report(file: Option<&str>, config: &Config, stored: &[Checked], warnings: &[String], show: bool) -> Report {
     let mut text = String::new();
     let _ = writeln!(text, "configuration: {}", file.unwrap_or("built-in defaults"));
     if show {
@@ -46,6 +46,9 @@ pub fn report(file: Option<&str>, config: &Config, stored: &[Checked], show: boo
     for note in &config.notes {
         let word = if note.level <= log::Level::Warn { "warning" } else { "note" };
         let _ = writeln!(text, "{word}: {}", note.text);
+    }
+    for warning in warnings {
+        let _ = writeln!(text, "warning: {warning}");
     }
     let mut broken = config.broken_conf_keys().len();
     for item in stored {
@@ -92,14 +95,14 @@ mod tests {
 
     #[test]
     fn all_well() {
-        let report = report(None, &Config::default(), &[checked("stream demo", None)], false);
-        assert_eq!(report, Report { text: "configuration: built-in defaults\nstream demo: ok\nok\n".into(), code: 0 });
+        let report = report(None, &Config::default(), &[checked("stream demo", None)], &["w1".into()], false);
+        assert_eq!(report, Report { text: "configuration: built-in defaults\nwarning: w1\nstream demo: ok\nok\n".into(), code: 0 });
     }
 
     #[test]
     fn faults_in_definitions_and_conf_keys() {
         let config = config("basic: {restPort: 1, zzz: 1}", "a: {method: GET}");
-        let report = report(Some("p.yaml"), &config, &[checked("rule r1", Some("unknown stream"))], false);
+        let report = report(Some("p.yaml"), &config, &[checked("rule r1", Some("unknown stream"))], &[], false);
         assert_eq!(report.code, 65);
         for line in [
             "configuration: p.yaml",
@@ -114,7 +117,7 @@ mod tests {
 
     #[test]
     fn show_lists_values_with_their_origin() {
-        let report = report(Some("p.yaml"), &config("basic: {restPort: 1}", ""), &[], true);
+        let report = report(Some("p.yaml"), &config("basic: {restPort: 1}", ""), &[], &[], true);
         let squeezed: Vec<String> = report.text.lines().map(|l| l.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
         for line in ["basic.restPort = 1 (p.yaml:1)", "basic.restIp = 127.0.0.1 (default)", "limits.connCount = 1024 (default)"] {
             assert!(squeezed.iter().any(|l| l == line), "{line}\n{}", report.text);

@@ -1,8 +1,8 @@
 //! The whole order of one reading, spelled out once: head → body → ring → rule → sink.
 //!
 //! ```text
-//! head(): route, method, announced length, coding, type          → a ticket, or a refusal before the body is read
-//! body(): well-formed for the format, facts, room in every queue → 200 `ok`, 400 with the byte, 503 with Retry-After
+//! head(): route, method, credential, length, coding, type, rates → a ticket, or a refusal before the body is read
+//! body(): signature, well-formed for the format, room in every queue → 200 `ok`, 401, 400 with the byte, 503 with Retry-After
 //! step(): one slice of each rule in turn                         → messages in the outboxes of sinks
 //! next_out(), done(): what a sink should send, and what became of it
 //! ```
@@ -14,11 +14,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::encode::Format;
+use crate::gate::admit::{Admission, Pace, Wait, Who};
 use crate::gate::body::{FLAG_ROWS, Index};
 use crate::gate::cors::{self, Origin};
+use crate::gate::credential::{Access, Credential, Found};
 use crate::gate::inflate::{self, Coding, InflateError, Inflater};
 use crate::gate::meta;
+use crate::gate::reason::{Reason, Reasons};
 use crate::gate::route::Endpoint;
+use crate::gate::witness::Witness;
 use crate::limits::{Limits, TARGET_BYTES};
 use crate::ring::{Parts, Refused, Ring};
 use crate::rule::run::{FeedId, Feeds, Lent, Rule, RuleUnit, Slice};
@@ -57,29 +61,32 @@ pub struct SinkId {
 pub struct Ticket {
     route: u64,
     coding: Option<Coding>,
+    /// Which credentials were in force.
+    access: u64,
+    found: Found,
+    /// Bytes that were paid for.
+    paid: u32,
 }
 
-/// Why requests were not taken, for the whole port.
+/// What the port counts.
 #[derive(Debug, Clone, Default)]
 pub struct PortStats {
     /// Readings taken.
     pub accepted_total: u64,
-    /// 404.
-    pub no_route_total: u64,
-    /// 405.
-    pub wrong_method_total: u64,
-    /// 413.
-    pub too_large_total: u64,
-    /// 415, content coding.
-    pub coding_total: u64,
-    /// 415, content type under `contentType: strict`.
-    pub wrong_type_total: u64,
-    /// 400, the body.
-    pub malformed_total: u64,
-    /// 400, a compressed body that cannot be inflated.
-    pub corrupt_total: u64,
-    /// 503, a queue.
-    pub queue_full_total: u64,
+    /// Why requests were not.
+    pub refused: Reasons,
+}
+
+/// Who sends a body.
+#[derive(Debug, Clone, Copy)]
+struct Sender<'s> {
+    head: &'s Head<'s>,
+    peer: &'s Peer,
+    credential: Option<&'s Credential>,
+    /// `addressLimits`.
+    address: Option<&'s Pace>,
+    /// Bytes that its head announced.
+    announced: usize,
 }
 
 /// One open stream.
@@ -87,8 +94,10 @@ pub struct PortStats {
 struct Open {
     spec: Arc<StreamSpec>,
     ring: Ring<Box<[u8]>>,
-    /// Readings that found no room.
-    refused_total: u64,
+    /// Who may post: that of the spec, or a newer one.
+    access: Arc<Access>,
+    /// Why requests to its endpoint were not taken.
+    refused: Reasons,
     accepted_total: u64,
     /// Bytes that rules were done with, for Retry-After.
     drained: Drain,
@@ -120,6 +129,10 @@ struct Route {
     format: Format,
     origins: Vec<Origin>,
     decompression: Option<Coding>,
+    access: Arc<Access>,
+    /// Changes whenever the credentials do.
+    access_stamp: u64,
+    success: Reply,
     feeds: Vec<FeedId>,
 }
 
@@ -153,6 +166,7 @@ pub struct Engine {
     inflater: Option<Box<Inflater>>,
     /// What a 415 adds (RFC 9110 §15.5.16).
     accept_encoding: Arc<str>,
+    admission: Admission,
     /// Sinks that have something to send since they were last asked for: see [`Engine::take_ready`].
     ready: Vec<SinkId>,
     /// Streams that are fed by a simulator.
@@ -192,6 +206,7 @@ impl Engine {
             port: PortStats::default(),
             inflater: None,
             accept_encoding: "Accept-Encoding: gzip, deflate\r\n".into(),
+            admission: Admission::new(limits.sender_count, limits.conn_count, limits.stream_count, seed),
             ready: Vec::new(),
             simulators: 0,
             seq: 0,
@@ -250,6 +265,37 @@ impl Engine {
         Ok(())
     }
 
+    /// Puts newer credentials in place, by name of the stream. Connections stay; a request whose body is on its way is judged again.
+    /// Gives the number of streams that changed.
+    ///
+    /// # Errors
+    /// Streams that share an endpoint would no longer agree: everything stays as it was.
+    pub fn set_access(&mut self, newer: &[(String, Arc<Access>)]) -> Result<usize, StartFault> {
+        let of = |open: &Open| newer.iter().find(|(name, _)| *name == open.spec.name).map_or(&open.access, |(_, access)| access).clone();
+        let open: Vec<_> = self.feeds.open.iter().flatten().collect();
+        for (i, one) in open.iter().enumerate() {
+            for other in &open[..i] {
+                if let (Feed::Push(a), Feed::Push(b)) = (&one.spec.feed, &other.spec.feed)
+                    && one.spec.name != other.spec.name
+                    && same_endpoint(&a.endpoint, &b.endpoint)
+                    && of(one) != of(other)
+                {
+                    return Err(disagree(&other.spec.name, &one.spec.name, &a.endpoint, "credentials"));
+                }
+            }
+        }
+        let mut changed = 0;
+        for open in self.feeds.open.iter_mut().flatten() {
+            let access = newer.iter().find(|(name, _)| *name == open.spec.name).map(|(_, access)| access);
+            if let Some(access) = access {
+                open.access = Arc::clone(access);
+                changed += 1;
+            }
+        }
+        self.rebuild_routes();
+        Ok(changed)
+    }
+
     /// Stops a rule; without a run nothing happens. Gives its last unit back, so that its metrics stay visible and what waits in
     /// its outboxes can be drained or counted.
     pub fn stop(&mut self, id: &str) -> Option<RuleUnit> {
@@ -296,37 +342,38 @@ impl Engine {
             ring.map_or((0, 0), |ring| (ring.waiting(reader), ring.lost(reader)))
         };
         let (waiting, lost): (Vec<usize>, Vec<u64>) = rule.readers().map(reader).unzip();
-        Some(status::metrics(rule, &waiting, &lost))
+        let mut metrics = status::metrics(rule, &waiting, &lost);
+        for (feed, _) in rule.readers() {
+            let Some(open) = self.feeds.open.get(usize::from(feed.0)).and_then(Option::as_ref) else { continue };
+            for (name, count) in open.refused.all(false).filter(|(_, count)| *count > 0) {
+                let count = i64::try_from(count).unwrap_or(i64::MAX);
+                metrics.push((format!("source_{}_0_{name}", open.spec.name), Metric::Int(count)));
+            }
+        }
+        Some(metrics)
     }
 
     /// Every counter that eKuiper lacks, zeros included: the body of `GET /counters`.
     #[must_use]
     pub fn counters(&self) -> serde_json::Value {
         use serde_json::{Map, Value as Json, json};
-        let p = &self.port;
-        let port = json!({
-            "accepted_total": p.accepted_total,
-            "refused_no_route_total": p.no_route_total,
-            "refused_method_total": p.wrong_method_total,
-            "refused_too_large_total": p.too_large_total,
-            "refused_coding_total": p.coding_total,
-            "refused_type_total": p.wrong_type_total,
-            "refused_malformed_total": p.malformed_total,
-            "refused_corrupt_total": p.corrupt_total,
-            "refused_queue_full_total": p.queue_full_total,
-        });
+        let counts = |reasons: &Reasons, port| reasons.all(port).map(|(name, n)| (name.to_owned(), json!(n))).collect::<Map<_, _>>();
+        let mut port = counts(&self.port.refused, true);
+        port.insert("accepted_total".into(), json!(self.port.accepted_total));
+        port.insert("senders_overflow_total".into(), json!(self.admission.overflow_total));
         let mut streams = Map::new();
         for open in self.feeds.open.iter().flatten() {
-            streams.insert(
-                open.spec.name.clone(),
-                json!({
-                    "accepted_total": open.accepted_total,
-                    "refused_total": open.refused_total,
-                    "queued": open.ring.len(),
-                    "queued_bytes": open.ring.used(),
-                    "queue_bytes": open.ring.capacity(),
-                }),
-            );
+            let mut own = counts(&open.refused, false);
+            for (name, n) in [
+                ("accepted_total", open.accepted_total),
+                ("refused_total", open.refused.total()),
+                ("queued", open.ring.len() as u64),
+                ("queued_bytes", open.ring.used() as u64),
+                ("queue_bytes", open.ring.capacity() as u64),
+            ] {
+                own.insert(name.into(), json!(n));
+            }
+            streams.insert(open.spec.name.clone(), Json::Object(own));
         }
         let (mut rules, mut sinks) = (Map::new(), Map::new());
         for (id, running) in &self.rules {
@@ -350,10 +397,11 @@ impl Engine {
     fn agree(&self, unit: &RuleUnit) -> Result<(), StartFault> {
         for spec in &unit.sources {
             let Feed::Push(push) = &spec.feed else { continue };
-            let others = self.feeds.open.iter().flatten().map(|o| &o.spec).chain(&unit.sources);
-            for other in others {
+            let open = self.feeds.open.iter().flatten().map(|o| (&o.spec, Some(&*o.access)));
+            for (other, access) in open.chain(unit.sources.iter().map(|spec| (spec, None))) {
                 let Feed::Push(theirs) = &other.feed else { continue };
-                if push.endpoint.method != theirs.endpoint.method || !push.endpoint.template.same_endpoint(&theirs.endpoint.template) {
+                // The same stream in an older version leaves with its last rule.
+                if other.name == spec.name || !same_endpoint(&push.endpoint, &theirs.endpoint) {
                     continue;
                 }
                 let differ = if push.strict_type != theirs.strict_type {
@@ -364,19 +412,14 @@ impl Engine {
                     "decompression"
                 } else if push.origins != theirs.origins {
                     "origins"
+                } else if *push.access.0 != *access.unwrap_or(&theirs.access.0) {
+                    "credentials"
+                } else if push.success != theirs.success {
+                    "successCode, successBody or responseHeaders"
                 } else {
                     continue;
                 };
-                // The same stream in an older version leaves with its last rule.
-                if other.name != spec.name {
-                    return Err(StartFault(format!(
-                        "streams {} and {} share the endpoint {} {} but differ in {differ}",
-                        other.name,
-                        spec.name,
-                        push.endpoint.method.as_str(),
-                        push.endpoint.template.text()
-                    )));
-                }
+                return Err(disagree(&other.name, &spec.name, &push.endpoint, differ));
             }
         }
         Ok(())
@@ -402,7 +445,11 @@ impl Engine {
                     spec: Arc::clone(spec),
                     // One more: an update's new run stands before the old one leaves.
                     ring: Ring::new(buf, self.limits.rule_count + 1, spec.overflow, spec.records_max),
-                    refused_total: 0,
+                    access: match &spec.feed {
+                        Feed::Push(push) => Arc::clone(&push.access.0),
+                        _ => Arc::new(Access::open()),
+                    },
+                    refused: Reasons::default(),
                     accepted_total: 0,
                     drained: Drain::default(),
                     wants_meta: false,
@@ -423,6 +470,14 @@ impl Engine {
             .ring
             .add_reader()
             .ok_or_else(|| StartFault(format!("stream {}: its queue has as many readers as limits.ruleCount allows", spec.name)))?;
+        // The configuration that this rule was made with is the newest.
+        if let Feed::Push(push) = &spec.feed {
+            for open in self.feeds.open.iter_mut().flatten().filter(|o| o.spec.name == spec.name) {
+                if open.access != push.access.0 {
+                    open.access = Arc::clone(&push.access.0);
+                }
+            }
+        }
         Ok((FeedId(u16::try_from(index).unwrap_or(u16::MAX)), reader))
     }
 
@@ -433,6 +488,7 @@ impl Engine {
             if open.ring.reader_count() == 0 {
                 self.simulators -= usize::from(open.simulator.is_some());
                 *slot = None;
+                self.admission.forget(feed.0);
             }
         }
     }
@@ -451,20 +507,20 @@ impl Engine {
         for (i, open) in self.feeds.open.iter().enumerate() {
             let Some(open) = open else { continue };
             let Feed::Push(push) = &open.spec.feed else { continue };
-            let PushFeed { endpoint, strict_type, origins, decompression, .. } = &**push;
-            let same = |r: &Route| r.endpoint.method == endpoint.method && r.endpoint.template.same_endpoint(&endpoint.template);
+            let PushFeed { endpoint, strict_type, origins, decompression, success, .. } = &**push;
+            let same = |r: &Route| same_endpoint(&r.endpoint, endpoint);
             let feed = FeedId(u16::try_from(i).unwrap_or(u16::MAX));
             if let Some(route) = self.routes.iter_mut().find(|r| same(r)) {
                 route.feeds.push(feed);
                 continue;
             }
-            let stamp = old.iter().find(|r| same(r)).map_or_else(
-                || {
-                    self.stamps += 1;
-                    self.stamps
-                },
-                |r| r.stamp,
-            );
+            let before = old.iter().find(|r| same(r));
+            let mut next = || {
+                self.stamps += 1;
+                self.stamps
+            };
+            let stamp = before.map_or_else(&mut next, |r| r.stamp);
+            let access_stamp = before.filter(|r| Arc::ptr_eq(&r.access, &open.access)).map_or_else(&mut next, |r| r.access_stamp);
             self.routes.push(Route {
                 stamp,
                 endpoint: endpoint.clone(),
@@ -472,6 +528,9 @@ impl Engine {
                 format: open.spec.shape.format,
                 origins: origins.clone(),
                 decompression: *decompression,
+                access: Arc::clone(&open.access),
+                access_stamp,
+                success: success.clone(),
                 feeds: vec![feed],
             });
         }
@@ -483,47 +542,77 @@ impl Engine {
     // ---------------------------------------------------------------- requests
 
     /// The route that a decoded path and method mean; else the methods that the path takes.
-    fn route(&self, method: Method, path: &str) -> Result<&Route, Methods> {
-        let mut best: Option<&Route> = None;
+    fn route(&self, method: Method, path: &str) -> Result<usize, Methods> {
+        let mut best: Option<(usize, &Route)> = None;
         let mut allowed = Methods::default();
-        for route in &self.routes {
+        for (at, route) in self.routes.iter().enumerate() {
             if !route.endpoint.template.matches(path) {
                 continue;
             }
             allowed = allowed.with(route.endpoint.method);
-            if route.endpoint.method == method && best.is_none_or(|b| route.endpoint.template.preference(&b.endpoint.template).is_lt()) {
-                best = Some(route);
+            let better = best.is_none_or(|(_, b)| route.endpoint.template.preference(&b.endpoint.template).is_lt());
+            if route.endpoint.method == method && better {
+                best = Some((at, route));
             }
         }
-        best.ok_or(allowed)
+        best.map(|(at, _)| at).ok_or(allowed)
     }
 
-    /// Route, method, announced length, coding, type.
-    fn judge(&mut self, head: &Head<'_>) -> Verdict<Ticket> {
+    /// Counts a refusal for the port and every stream of the endpoint.
+    fn count(&mut self, route: usize, reason: Reason) {
+        self.port.refused.count(reason);
+        for feed in self.routes.get(route).map_or(&[][..], |r| &r.feeds) {
+            if let Some(open) = self.feeds.open[usize::from(feed.0)].as_mut() {
+                open.refused.count(reason);
+            }
+        }
+    }
+
+    /// Judges a head: route, method, credential, announced length, coding, type, rates. `witness` is told of what let it pass.
+    fn judge(&mut self, head: &Head<'_>, peer: &Peer, now: Now, witness: &mut impl Witness) -> Verdict<Ticket> {
         let mut buf = [0; TARGET_BYTES];
         let path = head.path(&mut buf);
-        let (stamp, strict_type, format, demanded) = match self.route(head.method(), path) {
-            Ok(route) => (route.stamp, route.strict_type, route.format, route.decompression),
+        let at = match self.route(head.method(), path) {
+            Ok(at) => at,
             Err(allowed) if allowed == Methods::default() => {
-                self.port.no_route_total += 1;
+                self.port.refused.count(Reason::NoRoute);
                 return Verdict::Refuse(Reply::error(404, "no running rule reads this path"));
             }
             Err(allowed) if head.method() == Method::Options => {
                 return Verdict::Refuse(Reply::empty(204).allow(allowed.with(Method::Options)));
             }
             Err(allowed) => {
-                self.port.wrong_method_total += 1;
+                self.port.refused.count(Reason::Method);
                 return Verdict::Refuse(Reply::error(405, "the path takes another method").allow(allowed.with(Method::Options)));
             }
         };
-        if let Framing::Length(length) = head.framing()
-            && length > self.limits.body_bytes
-        {
-            self.port.too_large_total += 1;
-            return Verdict::Refuse(too_large(self.limits.body_bytes));
+        let route = &self.routes[at];
+        let (stamp, strict_type, format, access_stamp) = (route.stamp, route.strict_type, route.format, route.access_stamp);
+        let demanded = route.decompression;
+        let access = Arc::clone(&route.access);
+        witness.saw("route", format_args!("{} {}", route.endpoint.method.as_str(), route.endpoint.template.text()));
+        let found = match access.judge(head, peer, &mut self.admission, now) {
+            Ok(found) => found,
+            Err(fault) => {
+                self.count(at, fault.reason());
+                return Verdict::Refuse(access.refusal(fault));
+            }
+        };
+        let credential = access.of(found);
+        match credential {
+            Some(credential) => witness.saw("credential", format_args!("{}", credential.name)),
+            None => witness.saw("credential", format_args!("none is asked for")),
+        }
+        let mut announced = 0;
+        if let Framing::Length(length) = head.framing() {
+            if length > self.limits.body_bytes {
+                self.count(at, Reason::TooLarge);
+                return Verdict::Refuse(too_large(self.limits.body_bytes));
+            }
+            announced = length;
         }
         let Ok(coding) = inflate::coding(head, demanded) else {
-            self.port.coding_total += 1;
+            self.count(at, Reason::Coding);
             let message = match demanded {
                 None => "content coding not supported: gzip, deflate or none (RFC 9110 section 8.4)",
                 Some(_) => "the content coding is not the one that this endpoint takes (decompression)",
@@ -531,17 +620,131 @@ impl Engine {
             return Verdict::Refuse(Reply::error(415, message).fields(Arc::clone(&self.accept_encoding)));
         };
         if strict_type && !type_fits(head.field("content-type"), format) {
-            self.port.wrong_type_total += 1;
+            self.count(at, Reason::Type);
             return Verdict::Refuse(Reply::error(415, "the content type does not fit the stream's format"));
         }
-        Verdict::Take(Ticket { route: stamp, coding })
+        witness.saw("type", format_args!("{}", if strict_type { "fits the stream's format" } else { "is not looked at" }));
+        if let Some((reason, reply)) = self.pace(at, &access, credential, peer, announced, now) {
+            self.count(at, reason);
+            return Verdict::Refuse(reply);
+        }
+        // What is signed is paid for once the signature is known to be good: nobody can use up what is another's.
+        if let Some(credential) = credential
+            && !matches!(found, Found::Signed(_))
+        {
+            self.admission.take(Who::Credential(&credential.name), &credential.pace, 1, announced, now.mono);
+        }
+        if let Some(pace) = &access.address {
+            self.admission.take(Who::Address(peer.addr), pace, 1, announced, now.mono);
+        }
+        let bounded = access.address.is_some() || credential.is_some_and(|c| !c.pace.is_none());
+        witness.saw("admission", format_args!("{}", if bounded { "within its limits" } else { "no limits are set" }));
+        let paid = u32::try_from(announced).unwrap_or(u32::MAX);
+        Verdict::Take(Ticket { route: stamp, coding, access: access_stamp, found, paid })
     }
 
-    fn admit(&mut self, ticket: Ticket, head: &Head<'_>, peer: &Peer, body: &[u8], now: Now) -> Reply {
+    /// Rates, connections and queue shares of a request that takes `bytes` of the queues: why it may not go. Takes nothing but the
+    /// connection's seat.
+    fn pace(
+        &mut self,
+        at: usize,
+        access: &Access,
+        credential: Option<&Credential>,
+        peer: &Peer,
+        bytes: usize,
+        now: Now,
+    ) -> Option<(Reason, Reply)> {
+        let by_address = access.address.as_ref().map(|pace| (Who::Address(peer.addr), pace));
+        let by_name = credential.map(|c| (Who::Credential(&c.name), &c.pace));
+        for (who, pace) in [by_address, by_name].into_iter().flatten() {
+            let name = credential.map_or("", |c| &c.name);
+            let waited = self.admission.look(who, pace, now.mono).and_then(|()| self.admission.seat(peer.connection, who, pace, now.mono));
+            match (waited, who) {
+                (Ok(()), _) => {}
+                (Err(Wait::Rate(seconds)), Who::Credential(_)) => {
+                    let reply =
+                        Reply::error_fmt(429, format_args!("credential {name}: more than its limits.requestsPerSecond or bytesPerSecond"));
+                    return Some((Reason::Rate, reply.retry_after(seconds)));
+                }
+                (Err(Wait::Rate(seconds)), _) => {
+                    let reply = Reply::error(429, "this address: more than addressLimits.requestsPerSecond or bytesPerSecond");
+                    return Some((Reason::Rate, reply.retry_after(seconds)));
+                }
+                (Err(Wait::Connections), Who::Credential(_)) => {
+                    let reply = Reply::error_fmt(429, format_args!("credential {name}: more connections than its limits.connections"));
+                    return Some((Reason::Connections, reply.retry_after(1).closing()));
+                }
+                (Err(Wait::Connections), _) => {
+                    let reply = Reply::error(429, "this address: more connections than addressLimits.connections");
+                    return Some((Reason::Connections, reply.retry_after(1).closing()));
+                }
+            }
+            if pace.queue_share > 0
+                && let Some(seconds) = self.over_share(at, who, pace.queue_share, bytes, now)
+            {
+                let reply = match who {
+                    Who::Credential(_) => {
+                        Reply::error_fmt(429, format_args!("credential {name}: its share of the queue (limits.queueShare) is full"))
+                    }
+                    _ => Reply::error(429, "this address: its share of the queue (addressLimits.queueShare) is full"),
+                };
+                return Some((Reason::Share, reply.retry_after(seconds)));
+            }
+        }
+        None
+    }
+
+    /// Whether `bytes` more would be above a sender's share of a queue; seconds until they should fit. Who has nothing in it may
+    /// always send one.
+    fn over_share(&self, at: usize, who: Who<'_>, percent: u8, bytes: usize, now: Now) -> Option<u16> {
+        self.routes[at].feeds.iter().find_map(|feed| {
+            let open = self.feeds.open[usize::from(feed.0)].as_ref()?;
+            let share = open.ring.capacity() as u64 * u64::from(percent) / 100;
+            let queued = self.admission.queued(who, feed.0, &open.ring);
+            let over = queued > 0 && queued + bytes as u64 > share;
+            let ahead = usize::try_from(queued).unwrap_or(usize::MAX);
+            over.then(|| open.drained.retry_after(open.ring.drained(), ahead, now.mono, self.seq))
+        })
+    }
+
+    /// Takes a body: signature, form, facts, room in every queue. `witness` is told of what let it pass.
+    fn admit(&mut self, ticket: Ticket, head: &Head<'_>, peer: &Peer, body: &[u8], now: Now, witness: &mut impl Witness) -> Reply {
         let Some(at) = self.routes.iter().position(|r| r.stamp == ticket.route) else {
-            self.port.no_route_total += 1;
+            self.port.refused.count(Reason::NoRoute);
             return Reply::error(404, "no running rule reads this path");
         };
+        let access = Arc::clone(&self.routes[at].access);
+        let mut found = ticket.found;
+        if self.routes[at].access_stamp != ticket.access {
+            // The credentials have changed since the head came.
+            found = match access.judge(head, peer, &mut self.admission, now) {
+                Ok(found) => found,
+                Err(fault) => {
+                    self.count(at, fault.reason());
+                    return access.refusal(fault);
+                }
+            };
+        }
+        let credential = access.of(found);
+        let more = body.len().saturating_sub(ticket.paid as usize);
+        let mut requests = 0;
+        if let Found::Signed(index) = found {
+            if let Err(fault) = access.verify(index, head, body, now) {
+                self.admission.failed(peer.addr, now.mono);
+                self.count(at, fault.reason());
+                return access.refusal(fault);
+            }
+            witness.saw("signature", format_args!("fits the body"));
+            requests = 1;
+        }
+        if let Some(credential) = credential {
+            let bytes = if requests == 1 { body.len() } else { more };
+            self.admission.take(Who::Credential(&credential.name), &credential.pace, requests, bytes, now.mono);
+        }
+        if let Some(pace) = &access.address {
+            self.admission.take(Who::Address(peer.addr), pace, 0, more, now.mono);
+        }
+        let sender = Sender { head, peer, credential, address: access.address.as_ref(), announced: ticket.paid as usize };
         // Out of its place for as long as the body lies in it.
         let mut inflater = self.inflater.take();
         let plain = match (ticket.coding, &mut inflater) {
@@ -549,13 +752,13 @@ impl Engine {
             _ => Ok(body),
         };
         let reply = match plain {
-            Ok(body) => self.queue(at, head, peer, body, now),
+            Ok(body) => self.queue(at, &sender, body, now, witness),
             Err(InflateError::TooLong) => {
-                self.port.too_large_total += 1;
+                self.count(at, Reason::TooLarge);
                 too_large(self.limits.body_bytes)
             }
             Err(error) => {
-                self.port.corrupt_total += 1;
+                self.count(at, Reason::Corrupt);
                 Reply::error_fmt(400, format_args!("{error}"))
             }
         };
@@ -564,23 +767,41 @@ impl Engine {
     }
 
     /// A plain body: well-formed, with its facts, into every queue of the route.
-    fn queue(&mut self, at: usize, head: &Head<'_>, peer: &Peer, body: &[u8], now: Now) -> Reply {
+    fn queue(&mut self, at: usize, sender: &Sender<'_>, body: &[u8], now: Now, witness: &mut impl Witness) -> Reply {
+        let Sender { head, peer, credential, .. } = *sender;
         let format = self.routes[at].format;
         let checked = match self.index.check(format, body) {
             Ok(checked) => checked,
             Err(error) => {
-                self.port.malformed_total += 1;
+                self.count(at, Reason::Malformed);
                 return Reply::error_fmt(400, format_args!("{error}"));
             }
         };
+        witness.saw("body", format_args!("{} bytes, well-formed {}", body.len(), format.name()));
         self.seq += 1;
         // Room in every queue first: both streams of an endpoint get the reading, or the sender gets a refusal.
         let mut meta_len = 0;
         let wants_meta = self.routes[at].feeds.iter().any(|f| self.feeds.open[usize::from(f.0)].as_ref().is_some_and(|o| o.wants_meta));
         if wants_meta {
-            match self.facts(at, head, peer, now) {
+            match self.facts(at, head, peer, credential, now) {
                 Some(len) => meta_len = len,
-                None => return Reply::error(431, "the header fields are more than meta() can keep"),
+                None => {
+                    self.count(at, Reason::Meta);
+                    return Reply::error(431, "the header fields are more than meta() can keep");
+                }
+            }
+        }
+        let senders = [
+            credential.filter(|c| c.pace.queue_share > 0).map(|c| (Who::Credential(&c.name), c.pace.queue_share)),
+            sender.address.filter(|p| p.queue_share > 0).map(|p| (Who::Address(peer.addr), p.queue_share)),
+        ];
+        if body.len() > sender.announced {
+            // Chunked, or longer now that it is inflated.
+            for (who, percent) in senders.into_iter().flatten() {
+                if let Some(seconds) = self.over_share(at, who, percent, body.len(), now) {
+                    self.count(at, Reason::Share);
+                    return Reply::error(429, "the sender's share of the queue (queueShare) is full").retry_after(seconds);
+                }
             }
         }
         let parts = Parts {
@@ -595,19 +816,38 @@ impl Engine {
             let feed = self.routes[at].feeds[i];
             let Some(open) = self.feeds.open[usize::from(feed.0)].as_mut() else { continue };
             if let Err(refused) = open.ring.admits(&parts) {
-                open.refused_total += 1;
-                self.port.queue_full_total += 1;
-                return self.full(feed, refused, now);
+                let reply = self.full(feed, refused, now);
+                self.count(at, if refused == Refused::TooLarge { Reason::TooLarge } else { Reason::QueueFull });
+                return reply;
             }
         }
         for feed in &self.routes[at].feeds {
             let Some(open) = self.feeds.open[usize::from(feed.0)].as_mut() else { continue };
+            let (_, before) = open.ring.span();
             if open.ring.push(&parts).is_ok() {
                 open.accepted_total += 1;
+                for (who, _) in senders.into_iter().flatten() {
+                    self.admission.pushed(who, feed.0, before, &open.ring);
+                }
+                witness.saw("queue", format_args!("{}: {} of {} bytes", open.spec.name, open.ring.used(), open.ring.capacity()));
             }
         }
         self.port.accepted_total += 1;
-        Reply::text(200, "ok")
+        self.routes[at].success.clone()
+    }
+
+    /// The answer to a head, as it goes out. `witness` is told of each decision.
+    pub fn first(&mut self, head: &Head<'_>, peer: &Peer, now: Now, witness: &mut impl Witness) -> Verdict<Ticket> {
+        match self.judge(head, peer, now, witness) {
+            Verdict::Refuse(reply) => Verdict::Refuse(self.with_cors(reply, head)),
+            take @ Verdict::Take(_) => take,
+        }
+    }
+
+    /// The answer to a body, as it goes out. `witness` is told of each decision.
+    pub fn second(&mut self, ticket: Ticket, head: &Head<'_>, peer: &Peer, body: &[u8], now: Now, witness: &mut impl Witness) -> Reply {
+        let reply = self.admit(ticket, head, peer, body, now, witness);
+        self.with_cors(reply, head)
     }
 
     /// Adds what the browser of a listed web page looks for, whatever the answer is.
@@ -623,7 +863,12 @@ impl Engine {
             (method, _) => method,
         };
         let matching = |method| self.routes.iter().find(|r| r.endpoint.method == method && r.endpoint.template.matches(path));
-        let route = self.route(wanted, path).ok().or_else(|| matching(Method::Post)).or_else(|| matching(Method::Put));
+        let route = self
+            .route(wanted, path)
+            .ok()
+            .and_then(|at| self.routes.get(at))
+            .or_else(|| matching(Method::Post))
+            .or_else(|| matching(Method::Put));
         match route.and_then(|route| cors::fields(&route.origins, head)) {
             Some(fields) => reply.fields(fields),
             None => reply,
@@ -631,7 +876,7 @@ impl Engine {
     }
 
     /// Writes what `meta()` will see; gives its bytes. `None` when it is too much.
-    fn facts(&mut self, route: usize, head: &Head<'_>, peer: &Peer, now: Now) -> Option<usize> {
+    fn facts(&mut self, route: usize, head: &Head<'_>, peer: &Peer, credential: Option<&Credential>, now: Now) -> Option<usize> {
         let route = &self.routes[route];
         let mut buf = [0; TARGET_BYTES];
         let path = head.path(&mut buf);
@@ -640,8 +885,11 @@ impl Engine {
             Feed::Push(push) => Some(push.meta_headers.as_slice()),
             Feed::Memory(_) | Feed::Simulator(_) => None,
         });
-        let facts = meta::Facts { head, path, peer, arrived: now.wall, seq: self.seq, clock: "synced" };
-        meta::write(&mut out, &facts, &route.endpoint.template, headers.unwrap_or(&[])).ok().map(|()| out.len())
+        let facts =
+            meta::Facts { head, path, peer, arrived: now.wall, seq: self.seq, credential: credential.map(|c| &*c.name), clock: "synced" };
+        meta::write(&mut out, &facts, &route.endpoint.template, headers.unwrap_or(&[]), route.access.token_fields())
+            .ok()
+            .map(|()| out.len())
     }
 
     /// The 503 that names who holds the queue, and for how long to stay away.
@@ -728,7 +976,7 @@ impl Engine {
                 let parts = Parts { seq: self.seq, flags: FLAG_ROWS, time_ms: now.wall.0, meta: &[], index: &[], body: row };
                 match open.ring.push(&parts) {
                     Ok(_) => open.accepted_total += 1,
-                    Err(_) => open.refused_total += 1,
+                    Err(_) => open.refused.count(Reason::QueueFull),
                 }
             }
             if let Some(at) = state.until() {
@@ -781,7 +1029,7 @@ impl Engine {
                     {
                         match open.ring.push(&parts) {
                             Ok(_) => open.accepted_total += 1,
-                            Err(_) => open.refused_total += 1,
+                            Err(_) => open.refused.count(Reason::QueueFull),
                         }
                     }
                 }
@@ -855,17 +1103,32 @@ impl Engine {
 impl Gate for Engine {
     type Ticket = Ticket;
 
-    fn head(&mut self, head: &Head<'_>, _peer: &Peer, _now: Now) -> Verdict<Self::Ticket> {
-        match self.judge(head) {
-            Verdict::Refuse(reply) => Verdict::Refuse(self.with_cors(reply, head)),
-            take @ Verdict::Take(_) => take,
-        }
+    fn head(&mut self, head: &Head<'_>, peer: &Peer, now: Now) -> Verdict<Self::Ticket> {
+        self.first(head, peer, now, &mut ())
     }
 
     fn body(&mut self, ticket: Ticket, head: &Head<'_>, peer: &Peer, body: &[u8], now: Now) -> Answer {
-        let reply = self.admit(ticket, head, peer, body, now);
-        Answer::Now(self.with_cors(reply, head))
+        Answer::Now(self.second(ticket, head, peer, body, now, &mut ()))
     }
+
+    fn dropped(&mut self, ticket: Ticket) {
+        if let Some(at) = self.routes.iter().position(|r| r.stamp == ticket.route) {
+            self.count(at, Reason::Unfinished);
+        }
+    }
+
+    fn closed(&mut self, peer: &Peer) {
+        self.admission.closed(peer.connection);
+    }
+}
+
+fn same_endpoint(a: &Endpoint, b: &Endpoint) -> bool {
+    a.method == b.method && a.template.same_endpoint(&b.template)
+}
+
+fn disagree(one: &str, other: &str, endpoint: &Endpoint, key: &str) -> StartFault {
+    let (method, path) = (endpoint.method.as_str(), endpoint.template.text());
+    StartFault(format!("streams {one} and {other} share the endpoint {method} {path} but differ in {key}"))
 }
 
 /// The 413 of this gate.

@@ -69,6 +69,7 @@ limits! {
     group_count = GROUP_COUNT,
     outbox_bytes = OUTBOX_BYTES,
     payload_bytes = PAYLOAD_BYTES,
+    sender_count = SENDER_COUNT,
     manage_conn_count = MANAGE_CONN_COUNT,
     manage_body_bytes = MANAGE_BODY_BYTES,
 }

@@ -13,6 +13,7 @@ fn main() -> ExitCode {
         Invocation::Run { place, starter } => daemon::run(&Options { config: place.config, state: place.state, starter }),
         Invocation::Check { place, show, ruleset } => verify::run(&place, show, ruleset.as_deref()),
         Invocation::Query(args) => query::run(&args),
+        Invocation::Client(client) if client.is_credential() => ExitCode::from(client.credential(&mut Terminal, &mut client::random)),
         Invocation::Client(client) => ExitCode::from(client::run(client)),
         Invocation::Print { text, code: 0 } => {
             Terminal.print(&text);

@@ -118,6 +118,11 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Ring<B> {
         usize::try_from(self.head - self.tail).unwrap_or(usize::MAX)
     }
 
+    /// Where the oldest record that is held begins and where the newest ends, counted from the first byte ever.
+    pub const fn span(&self) -> (u64, u64) {
+        (self.tail, self.head)
+    }
+
     /// Records held.
     pub const fn len(&self) -> usize {
         self.records

@@ -109,6 +109,11 @@ impl Machine for FakeEngine {
         self.ended.get(id).cloned()
     }
 
+    fn set_access(&mut self, newer: &[(String, std::sync::Arc<crate::gate::credential::Access>)]) -> Result<usize, String> {
+        self.log.extend(newer.iter().map(|(name, access)| format!("access of {name}: {access:?}")));
+        Ok(newer.len())
+    }
+
     fn needs_data_port(&self) -> bool {
         self.runs.values().any(|unit| unit.needs_port)
     }

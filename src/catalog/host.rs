@@ -5,9 +5,11 @@
 //! it, so that the catalog and the management API can be tested without a data plane.
 
 use core::net::SocketAddr;
+use std::sync::Arc;
 
 use super::sources::Sources;
 use crate::config::Config;
+use crate::gate::credential::Access;
 use crate::rule::RuleDef;
 use crate::rule::compile::Surroundings;
 pub use crate::rule::status::Metric;
@@ -137,6 +139,12 @@ pub trait Machine {
 
     /// How a run ended by itself; `None` while it goes on and without a run.
     fn ended(&self, id: &str) -> Option<Ended>;
+
+    /// Puts newer credentials in place, by name of the stream; connections stay. Gives the number of queues that have new ones.
+    ///
+    /// # Errors
+    /// Streams that share an endpoint would no longer agree: everything stays as it was.
+    fn set_access(&mut self, newer: &[(String, Arc<Access>)]) -> Result<usize, String>;
 
     /// Whether any run needs the data port.
     fn needs_data_port(&self) -> bool;

@@ -7,11 +7,18 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
+use super::access::{self, Reloaded};
 use super::host::{Fault, Host, Kind};
 use super::text::go_json;
 use super::{Control, record};
+use crate::config::credentials;
 use crate::rule::def;
 use crate::sql::ddl::check_id;
+
+/// Says what could not be read again.
+fn report(reloaded: Reloaded) {
+    reloaded.faults.iter().for_each(|fault| log::warn!("{fault}"));
+}
 
 /// Conf keys made by the management API, by group, type and name.
 pub(super) type Keys = BTreeMap<(Group, String, String), Map<String, Value>>;
@@ -68,9 +75,31 @@ impl<H: Host> Control<H> {
         self.store_key(group, kind, name, props).map_err(|e| Fault::new(Fault::CONF_KEY, e))
     }
 
-    pub(super) fn store_key(&mut self, group: Group, kind: &str, name: &str, props: Map<String, Value>) -> Result<(), String> {
+    /// Stores a conf key; what it says about who may post holds at once.
+    pub(super) fn store_key(&mut self, group: Group, kind: &str, name: &str, mut props: Map<String, Value>) -> Result<(), String> {
+        let old = self.keys.get(&(group, kind.to_owned(), name.to_owned())).cloned();
+        let before = self.config.clone();
+        if group == Group::Sources {
+            credentials::unmask(&mut props, old.as_ref().unwrap_or(&Map::new()));
+            access::check(&props)?;
+            self.config.set_conf_key(kind, name, props.clone());
+            match self.refresh_access() {
+                Ok(reloaded) => report(reloaded),
+                Err(why) => {
+                    self.config = before;
+                    return Err(why);
+                }
+            }
+        }
         let text = record::conf_key(group.word(), kind, name, &props);
-        self.host.save(Kind::ConfKey, &file_name(group, kind, name), &text)?;
+        if let Err(why) = self.host.save(Kind::ConfKey, &file_name(group, kind, name), &text) {
+            self.config = before;
+            if group == Group::Sources {
+                // They agreed before.
+                let _ = self.refresh_access();
+            }
+            return Err(why);
+        }
         self.keep_key(group, kind, name, props);
         Ok(())
     }
@@ -93,10 +122,22 @@ impl<H: Host> Control<H> {
             let what = format!("{}.{kind}", group.word());
             return Err(Fault::new(Fault::CONF_KEY, format!("Failed to write data to file:{what}.{name} is not found")));
         }
+        if group == Group::Sources
+            && let Some(stream) = self.guarded_by(kind, name)
+        {
+            let why = format!(
+                "conf key {name} says who may post to stream {stream}: drop the stream first, or store the conf key without credentials"
+            );
+            return Err(Fault::new(Fault::CONF_KEY, why));
+        }
         self.host.remove(Kind::ConfKey, &file_name(group, kind, name)).map_err(|e| Fault::new(Fault::CONF_KEY, e))?;
         self.keys.remove(&key);
         if group == Group::Sources {
             self.config.remove_conf_key(kind, name);
+            match self.refresh_access() {
+                Ok(reloaded) => report(reloaded),
+                Err(why) => log::error!("conf key {name} is gone, but the credentials of open endpoints stay: {why}"),
+            }
         }
         Ok(())
     }
@@ -110,10 +151,14 @@ impl<H: Host> Control<H> {
         self.made_keys(group, kind).collect()
     }
 
-    /// The conf keys of one type that the management API made.
+    /// The conf keys of one type that the management API made, secrets masked.
     fn made_keys(&self, group: Group, kind: &str) -> impl Iterator<Item = (String, Value)> {
         let of_kind = move |((g, k, _), _): &(&(Group, String, String), &Map<String, Value>)| *g == group && k == kind;
-        self.keys.iter().filter(of_kind).map(|((_, _, name), props)| (name.clone(), Value::Object(props.clone())))
+        self.keys.iter().filter(of_kind).map(|((_, _, name), props)| {
+            let mut props = props.clone();
+            credentials::mask(&mut props);
+            (name.clone(), Value::Object(props))
+        })
     }
 
     /// Types that have conf keys of the management API, each with the JSON text of its keys, as `/data/export` shows them.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::host::{Compiled, Ended, Fault, Machine, Topo};
 use super::sources::Sources;
 use crate::engine::Engine;
+use crate::gate::credential::Access;
 use crate::rule::RuleDef;
 use crate::rule::compile::{self, Definitions, PlanFault, Surroundings};
 use crate::rule::run::RuleUnit;
@@ -94,6 +95,10 @@ impl Machine for Engine {
     fn ended(&self, id: &str) -> Option<Ended> {
         // Only a simulator ends by itself, and an error of a row never ends a run.
         self.is_done(id).then(|| Ended::Done(String::new()))
+    }
+
+    fn set_access(&mut self, newer: &[(String, Arc<Access>)]) -> Result<usize, String> {
+        Self::set_access(self, newer).map_err(|fault| fault.0)
     }
 
     fn needs_data_port(&self) -> bool {

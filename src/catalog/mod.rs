@@ -9,6 +9,7 @@
 //! * [`trial`]: rules that run for a while without being defined.
 //! * [`keys`]: conf keys and connections. [`ruleset`]: import and export.
 
+mod access;
 pub mod host;
 pub mod keys;
 mod machine;
@@ -152,7 +153,7 @@ impl<H: Host> Control<H> {
     #[must_use]
     pub fn verdicts(&self) -> Vec<(String, Option<String>)> {
         let sources = self.sources.in_order().into_iter().map(|source| {
-            let fault = crate::source::resolve::resolve(&source.create, &self.config).err();
+            let fault = crate::source::resolve::resolve(&source.create, &self.config, self.host.tls()).err();
             (format!("{} {}", source.create.noun(), source.create.name), fault)
         });
         let rules = self.rules.iter().map(|(id, rule)| (format!("rule {id}"), self.compile(&rule.def).err().map(|fault| fault.message)));

@@ -319,7 +319,9 @@ impl<H: Host> Control<H> {
                 Group::Sinks => "sinkConfig",
                 Group::Connections => "connectionConfig",
             };
-            out.push((section, format!("{}.{kind}.{name}", group.word()), Value::Object(props.clone())));
+            let mut props = props.clone();
+            crate::config::credentials::mask(&mut props);
+            out.push((section, format!("{}.{kind}.{name}", group.word()), Value::Object(props)));
         }
         for (id, connection) in &self.connections {
             out.push(("connectionConfig", format!("connections.{}.{id}", connection.kind), Value::Object(connection.props.clone())));

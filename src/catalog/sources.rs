@@ -3,9 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use super::host::{Fault, Host, Kind};
 use super::{Control, record};
+use crate::config::credentials;
 use crate::rule::def::can_replace;
+use crate::source::resolve::secret_in_extra;
 use crate::sql::ddl::{Create, check_id};
 use crate::sql::parse::{self, Statement};
 
@@ -189,6 +193,12 @@ impl<H: Host> Control<H> {
         if create.is_lookup() && create.options.kind_of_source != "memory" {
             let kind = if create.options.kind_of_source.is_empty() { "mqtt" } else { &create.options.kind_of_source };
             return Err(format!("lookup source type {kind} not found"));
+        }
+        // Not stored, and so never shown.
+        if let Ok(Value::Object(extra)) = serde_json::from_str(&create.options.extra)
+            && credentials::holds_secret(&extra)
+        {
+            return Err(secret_in_extra(&create.name));
         }
         Ok(())
     }

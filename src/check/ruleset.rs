@@ -89,7 +89,7 @@ fn source(control: &Control<Bare>, refused: &Option<String>, name: &str) -> Verd
         // Whether a rule may join it is said of the rule.
         return Verdict::Works;
     }
-    match resolve(&source.create, &control.config) {
+    match resolve(&source.create, &control.config, control.host.tls()) {
         Err(why) => Verdict::Fails(why),
         Ok(spec) => Verdict::of(differences::of_source(&source.create, &spec, control.sources())),
     }

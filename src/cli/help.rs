@@ -35,6 +35,11 @@ const COMMANDS: &[Command] = &[
          --explain [--json]     print the plan and what each step may hold in memory, and do not run it",
     ),
     command(
+        "credential new [--name NAME] [--password|--hmac]",
+        "make a token, a password's hash (from standard input) or an HMAC key",
+        "pushgate credential new --name press-7",
+    ),
+    command(
         "create stream DDL | -f FILE",
         "define what sensors push and where",
         r#"pushgate create stream 'demo () WITH (DATASOURCE="/api/data", FORMAT="json", TYPE="httppush")'"#,

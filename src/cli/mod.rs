@@ -5,6 +5,7 @@
 //! may be spread over several arguments. Texts of the server go to standard output, where eKuiper's scripts look for them; what
 //! differs is the exit code, which is 0 only on success.
 
+mod credential;
 pub mod help;
 mod query;
 pub mod target;

@@ -8,6 +8,7 @@ use core::fmt;
 use serde_json::{Map, Value};
 
 use super::{
+    credentials,
     props::Props,
     tree::{Node, Origin, Tree},
 };
@@ -46,6 +47,12 @@ impl Section {
         match &node.tree {
             Tree::Map(entries) => {
                 for entry in entries {
+                    // Now, while each item of the list still knows its line.
+                    if entry.key.eq_ignore_ascii_case("credentials")
+                        && let Err(fault) = credentials::list(&entry.node)
+                    {
+                        section.broken.get_or_insert(fault.to_string());
+                    }
                     section.props.set(&entry.key, entry.node.to_json(), entry.node.at.clone());
                 }
             }
@@ -135,6 +142,21 @@ impl ConfKeys {
         found.rest.len() < before
     }
 
+    /// Puts other sections of files in place; what the management API made stays.
+    pub(super) fn take_files(&mut self, newer: &Self) {
+        for kind in &mut self.types {
+            kind.sections.clear();
+        }
+        for kind in &newer.types {
+            self.kind_mut(&kind.name).sections.clone_from(&kind.sections);
+        }
+    }
+
+    /// What the management API made under that name.
+    pub(super) fn made(&self, kind: &str, name: &str) -> Option<&Map<String, Value>> {
+        self.kind(kind)?.rest.iter().find(|(n, _)| n == name).map(|(_, map)| map)
+    }
+
     /// See [`super::Config::conf_keys_json`].
     pub(super) fn view(&self, kind: &str) -> Map<String, Value> {
         let mut view = Map::new();
@@ -153,7 +175,9 @@ impl ConfKeys {
                     props.set(key, value.clone(), Origin::Rest);
                 }
             }
-            view.insert(name.clone(), Value::Object(props.to_json()));
+            let mut json = props.to_json();
+            credentials::mask(&mut json);
+            view.insert(name.clone(), Value::Object(json));
         }
         view
     }

@@ -14,6 +14,7 @@
 //! ```
 
 mod conf_keys;
+pub mod credentials;
 mod env;
 mod keys;
 mod load;
@@ -290,7 +291,19 @@ impl Config {
         self.conf_keys.remove(kind, name)
     }
 
-    /// The body of `GET /metadata/sources/yaml/{kind}`: every section by name, as written; empty for an unknown type.
+    /// What the management API made under that name, secrets included.
+    #[must_use]
+    pub fn made_conf_key(&self, kind: &str, name: &str) -> Option<&Map<String, Value>> {
+        self.conf_keys.made(kind, name)
+    }
+
+    /// Takes the conf keys of files from `newer`; those that the management API made stay, and so does everything else.
+    pub fn reload_conf_keys(&mut self, newer: &Self) {
+        self.conf_keys.take_files(&newer.conf_keys);
+    }
+
+    /// The body of `GET /metadata/sources/yaml/{kind}`: every section by name, as written but for secrets; empty for an unknown
+    /// type.
     #[must_use]
     pub fn conf_keys_json(&self, kind: &str) -> Map<String, Value> {
         self.conf_keys.view(kind)

@@ -8,6 +8,7 @@ use core::{fmt, time::Duration};
 use serde_json::{Map, Value};
 
 use super::{
+    credentials::{self, CredentialFault},
     near::nearest,
     read,
     tree::{Node, Origin, Tree},
@@ -166,6 +167,12 @@ impl PropError {
     }
 }
 
+impl From<CredentialFault> for PropError {
+    fn from(fault: CredentialFault) -> Self {
+        Self { name: fault.key, origin: fault.at, what: fault.what }
+    }
+}
+
 impl fmt::Display for PropError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.origin {
@@ -187,7 +194,8 @@ enum Takes {
     Count,
     Duration,
     Map,
-    List,
+    Credentials,
+    Limits,
     OneOf(&'static [&'static str]),
 }
 
@@ -214,7 +222,8 @@ const SPECS: &[Spec] = &[
     spec("successCode", Takes::Count),
     spec("successBody", Takes::Text),
     spec("responseHeaders", Takes::Map),
-    spec("credentials", Takes::List),
+    spec("credentials", Takes::Credentials),
+    spec("addressLimits", Takes::Limits),
     spec("fields", Takes::Texts),
     spec("hasHeader", Takes::Bool),
     spec("useInt64ForWholeNumber", Takes::Bool),
@@ -252,7 +261,8 @@ fn check(prop: &Prop) -> Result<(), PropError> {
         Takes::Count => read::count(&node).map(drop),
         Takes::Duration => read::duration(&node).map(drop),
         Takes::Map => matches!(node.tree, Tree::Map(_)).then_some(()).ok_or_else(|| "a map".to_owned()),
-        Takes::List => matches!(node.tree, Tree::List(_)).then_some(()).ok_or_else(|| "a list".to_owned()),
+        Takes::Credentials => return credentials::list(&node).map(drop).map_err(PropError::from),
+        Takes::Limits => return credentials::limits(&node, spec.name).map(drop).map_err(PropError::from),
         Takes::OneOf(words) => match &node.tree {
             Tree::Text(t) if words.contains(&t.as_str()) => Ok(()),
             _ => Err(words.join(" or ")),

@@ -25,15 +25,24 @@ pub struct Facts<'f> {
     pub arrived: Timestamp,
     /// The sequence number the reading will have.
     pub seq: u64,
+    /// The name of its credential.
+    pub credential: Option<&'f str>,
     /// `synced`, `unsynced` or `stepped`.
     pub clock: &'static str,
 }
 
-/// Writes the facts as an object. `headers`: which header fields, in lower case; empty means all but secret ones.
+/// Writes the facts as an object. `headers`: which header fields, in lower case; empty means all. Never among them: [`SECRET`] and
+/// `hidden`, those that hold tokens of the endpoint.
 ///
 /// # Errors
 /// [`Fault::FULL`] when the object does not fit.
-pub fn write<'a>(out: &mut Encoder<'_>, facts: &Facts<'_>, template: &Template, headers: &[String]) -> Result<(), Fault<'a>> {
+pub fn write<'a>(
+    out: &mut Encoder<'_>,
+    facts: &Facts<'_>,
+    template: &Template,
+    headers: &[String],
+    hidden: &[Box<str>],
+) -> Result<(), Fault<'a>> {
     out.begin_object()?;
     out.entry("method", Value::Str(facts.head.method_text()))?;
     out.entry("path", Value::Str(facts.path))?;
@@ -44,7 +53,7 @@ pub fn write<'a>(out: &mut Encoder<'_>, facts: &Facts<'_>, template: &Template, 
     out.value(Value::Str(&remote))?;
     out.entry("arrived", Value::Int(facts.arrived.0))?;
     out.entry("seq", Value::Int(i64::try_from(facts.seq).unwrap_or(i64::MAX)))?;
-    out.entry("credential", Value::Null)?;
+    out.entry("credential", facts.credential.map_or(Value::Null, Value::Str))?;
     out.entry("clock", Value::Str(facts.clock))?;
     out.key("header")?;
     out.begin_object()?;
@@ -54,7 +63,8 @@ pub fn write<'a>(out: &mut Encoder<'_>, facts: &Facts<'_>, template: &Template, 
         if name.chars().try_for_each(|c| lower.push(c.to_ascii_lowercase())).is_err() {
             continue; // a name this long is nobody's sensor header
         }
-        let wanted = if headers.is_empty() { !SECRET.contains(&lower.as_str()) } else { headers.iter().any(|h| **h == *lower) };
+        let secret = SECRET.contains(&lower.as_str()) || hidden.iter().any(|h| **h == *lower);
+        let wanted = !secret && (headers.is_empty() || headers.iter().any(|h| **h == *lower));
         if wanted && let Ok(value) = core::str::from_utf8(value) {
             out.entry(&lower, Value::Str(value))?;
         }

@@ -4,8 +4,12 @@
 //! where the endpoint is strict, content type. On the body: inflated where it is compressed ([`inflate`]), then one pass that checks it for
 //! the stream's format ([`body`]). Answers to web pages that are listed say so ([`cors`]).
 
+pub mod admit;
 pub mod body;
 pub mod cors;
+pub mod credential;
 pub mod inflate;
 pub mod meta;
+pub mod reason;
 pub mod route;
+pub mod witness;

@@ -125,8 +125,10 @@ pub fn plan(def: &RuleDef, definitions: &dyn Definitions, around: &Surroundings<
 pub fn compile(def: &RuleDef, definitions: &dyn Definitions, around: &Surroundings<'_>) -> Result<RuleUnit, PlanFault> {
     let (mut plan, creates) = plan(def, definitions, around)?;
     let config = around.config;
-    let specs: Vec<Arc<StreamSpec>> =
-        creates.iter().map(|create| resolve(create, config).map(Arc::new).map_err(PlanFault::executor)).collect::<Result<_, _>>()?;
+    let specs: Vec<Arc<StreamSpec>> = creates
+        .iter()
+        .map(|create| resolve(create, config, around.tls).map(Arc::new).map_err(PlanFault::executor))
+        .collect::<Result<_, _>>()?;
     plan.meta |= def.options.send_meta_to_sink;
     if def.options.is_event_time && matches!(plan.window.as_ref().map(|w| &w.kind), Some(WindowKind::Count { .. })) {
         return Err(PlanFault::executor("unsupported window type 5: a count window does not go with event time"));

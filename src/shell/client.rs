@@ -187,6 +187,14 @@ fn exchange(base: &str, trust: &Trust, ask: &Ask<'_>) -> Result<Reply, String> {
     Ok(Reply { status: response.status, body: String::from_utf8_lossy(response.body).into_owned() })
 }
 
+/// Random bytes of the system's.
+///
+/// # Errors
+/// It has none to give.
+pub fn random(bytes: &mut [u8]) -> Result<(), String> {
+    getrandom::fill(bytes).map_err(|e| format!("no random bytes: {e}"))
+}
+
 /// Files and standard streams of this process.
 #[derive(Debug, Default)]
 pub struct Terminal;

@@ -171,7 +171,7 @@ fn serve(options: &Options, file: Option<&Path>, mut config: Config, clock: Cloc
             };
             match signals.next().or(stop).await {
                 Ok(Event::Stop) => break,
-                Ok(Event::Reload) => log::info!("reload: certificates are read again when the port opens next"),
+                Ok(Event::Reload) => reload(options, &control).await,
                 Err(error) => {
                     log::error!("signals: {error}");
                     break;
@@ -259,6 +259,32 @@ fn start_the_starter(control: &mut Control<ShellHost>) -> bool {
         log::error!("starter: {error}");
     }
     rule.is_ok()
+}
+
+/// SIGHUP: conf keys of files and the secrets of all credentials are read again. Nothing that is running is touched; what cannot be
+/// used leaves the old one in force, and says so.
+async fn reload(options: &Options, control: &Shared<ShellHost>) {
+    let control = Arc::clone(control);
+    let config = options.config.clone();
+    smol::unblock(move || match settings::read(config.as_deref()) {
+        Err(faults) => {
+            for fault in faults {
+                log::error!("reload: {fault}");
+            }
+            log::error!("reload: the configuration has errors, everything stays as it was");
+        }
+        Ok(newer) => {
+            for broken in newer.config.broken_conf_keys() {
+                log::error!("reload: {broken}");
+            }
+            let reloaded = lock(&control).reload(&newer.config);
+            for fault in &reloaded.faults {
+                log::error!("reload: {fault}");
+            }
+            log::info!("reload: credentials of {} open streams are read again; certificates when the port opens next", reloaded.count);
+        }
+    })
+    .await;
 }
 
 /// What the worker asks of the data thread.

@@ -23,6 +23,7 @@ use super::{
     writer::{Handle, Progress, Writer},
 };
 use crate::{
+    config::credentials::SecretFrom,
     json::write::Out,
     limits::HEAD_BYTES,
     sink::{
@@ -368,7 +369,7 @@ async fn connect(call: &Call, at: &Url<'_>, deadline: &mut Deadline) -> Result<K
     }
 }
 
-/// Loads the certificates of rest sinks while rules are made.
+/// Loads the certificates of rest sinks, and the secrets of credentials, while rules are made.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Certificates;
 
@@ -386,6 +387,10 @@ impl TlsLoader for Certificates {
             only_1_3: props.min_1_3,
         };
         ClientTls::new(&options).map(|client| Arc::new(client) as TlsClient).map_err(|e| e.to_string())
+    }
+
+    fn secret(&self, from: &SecretFrom) -> Result<String, String> {
+        super::secrets::read(from)
     }
 }
 

@@ -7,6 +7,7 @@
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, Read as _, Write as _},
+    os::unix::fs::OpenOptionsExt as _,
     path::{Component, Path, PathBuf},
 };
 
@@ -184,13 +185,13 @@ fn file_name(name: &str) -> String {
     out
 }
 
-/// Writes a file so that its place holds the old bytes or all of the new ones, whatever happens.
+/// Writes a file that only its owner can read (a conf key may hold a secret) so that its place holds the old bytes or all of the new ones, whatever happens.
 fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut beside = path.as_os_str().to_owned();
     beside.push(".new");
     let beside = PathBuf::from(beside);
     let written = (|| {
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).open(&beside)?;
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
         file.write_all(bytes)?;
         file.sync_all()?;
         fs::rename(&beside, path)

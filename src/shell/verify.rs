@@ -39,7 +39,7 @@ pub fn run(place: &Place, show: bool, ruleset: Option<&Path>) -> ExitCode {
             }
         };
     }
-    let stored = match stored(place, &settings.config) {
+    let (stored, warnings) = match stored(place, &settings.config) {
         Ok(stored) => stored,
         Err(error) => {
             out.complain(&format!("error: {error}\n"));
@@ -47,7 +47,7 @@ pub fn run(place: &Place, show: bool, ruleset: Option<&Path>) -> ExitCode {
         }
     };
     let file = settings.file.as_ref().map(|f| f.display().to_string());
-    let report = check::report(file.as_deref(), &settings.config, &stored, show);
+    let report = check::report(file.as_deref(), &settings.config, &stored, &warnings, show);
     out.print(&report.text);
     ExitCode::from(report.code)
 }
@@ -65,10 +65,12 @@ fn judged(file: &Path, config: &Config) -> Result<Report, String> {
 }
 
 /// What became of each definition in the state directory; a directory that is not there holds none, and is not made.
-fn stored(place: &Place, config: &Config) -> Result<Vec<Checked>, String> {
-    let Some(state) = paths::state_dir(place.state.as_deref(), |name| std::env::var(name).ok()) else { return Ok(Vec::new()) };
+fn stored(place: &Place, config: &Config) -> Result<(Vec<Checked>, Vec<String>), String> {
+    let Some(state) = paths::state_dir(place.state.as_deref(), |name| std::env::var(name).ok()) else {
+        return Ok((Vec::new(), Vec::new()));
+    };
     if !state.exists() {
-        return Ok(Vec::new());
+        return Ok((Vec::new(), Vec::new()));
     }
     let store = Store::open(&state)?;
     let (link, _asks) = Link::new();
@@ -77,5 +79,5 @@ fn stored(place: &Place, config: &Config) -> Result<Vec<Checked>, String> {
     let mut checked: Vec<Checked> =
         control.load().into_iter().map(|fault| Checked { what: "definition".into(), fault: Some(fault) }).collect();
     checked.extend(control.verdicts().into_iter().map(|(what, fault)| Checked { what, fault }));
-    Ok(checked)
+    Ok((checked, control.access_warnings()))
 }

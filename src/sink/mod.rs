@@ -38,6 +38,7 @@ use self::props::Props;
 use self::rest::{Judgement, Rest, RestRequest};
 use self::rows::Memory;
 use crate::config::SinkDefaults;
+use crate::config::credentials::SecretFrom;
 use crate::json::write::Out;
 use crate::limits::{HEAD_BYTES, Limits};
 use crate::stats::{ConnStats, EXCEPTION_BYTES, OpStats, fit};
@@ -142,6 +143,14 @@ pub trait TlsLoader {
     /// # Errors
     /// One sentence that names the file and the reason.
     fn client(&self, props: &TlsProps) -> Result<TlsClient, String>;
+
+    /// Reads a secret that a credential of the data port names: the first line of a file.
+    ///
+    /// # Errors
+    /// One sentence that names the file and the reason, never what is in it.
+    fn secret(&self, from: &SecretFrom) -> Result<String, String> {
+        Err(format!("{from:?}: files cannot be read here"))
+    }
 }
 
 /// Why a sink cannot be built.

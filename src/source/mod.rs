@@ -11,12 +11,14 @@ use core::time::Duration;
 use self::simulator::SimFeed;
 use crate::decode::Shape;
 use crate::gate::cors::Origin;
+use crate::gate::credential::Guard;
 use crate::gate::inflate::Coding;
 use crate::gate::route::Endpoint;
 use crate::ring::Overflow;
 use crate::sql::types::Column;
 use crate::time::pattern::Pattern;
 use crate::value::Numbers;
+use crate::wire::Reply;
 
 /// Where readings come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +44,10 @@ pub struct PushFeed {
     pub origins: Vec<Origin>,
     /// `decompression`: how every body is compressed.
     pub decompression: Option<Coding>,
+    /// The answer to a reading that was taken: `successCode`, `successBody`, `responseHeaders`.
+    pub success: Reply,
+    /// Who may post.
+    pub access: Guard,
 }
 
 /// A stream or table as one rule uses it.

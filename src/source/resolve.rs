@@ -2,37 +2,42 @@
 
 use super::simulator::SimFeed;
 use super::{Feed, PushFeed, StreamSpec};
+use std::sync::Arc;
+
+use crate::config::credentials::{self, LimitsConf};
 use crate::config::{Config, Origin, Props};
 use crate::decode::Shape;
 use crate::encode::Format;
 use crate::gate::cors;
+use crate::gate::credential::{Access, Guard};
 use crate::gate::inflate::Coding;
 use crate::gate::route::{Endpoint, Template};
 use crate::ring::Overflow;
+use crate::sink::TlsLoader;
 use crate::sql::ddl::Create;
 use crate::time::pattern::Pattern;
 use crate::value::Numbers;
-use crate::wire::Method;
+use crate::wire::reply::Canned;
+use crate::wire::{Method, Reply};
 
 /// Rows that a scan table keeps without RETAIN_SIZE.
 const RETAIN_DEFAULT: usize = 1;
 
 /// Properties that other issues bring: refused, so that nothing is silently different.
-const NOT_YET: [(&str, &str); 7] = [
+const NOT_YET: [(&str, &str); 6] = [
     ("mergeField", "merging by interval"),
     ("merger", "merging by interval"),
     ("payloadFormat", "second-level decoding"),
     ("payloadField", "second-level decoding"),
     ("payloadBatchField", "second-level decoding"),
     ("connectionSelector", "named connections"),
-    ("credentials", "credentials"),
 ];
 
-/// The spec of a stream or table.
+/// The spec of a stream or table. `files` reads the secrets of its credentials.
 ///
 /// # Errors
 /// A sentence for the rule's creation, which answers it with code 2201.
-pub fn resolve(create: &Create, config: &Config) -> Result<StreamSpec, String> {
+pub fn resolve(create: &Create, config: &Config, files: &dyn TlsLoader) -> Result<StreamSpec, String> {
     let kind = source_type(create);
     let options = &create.options;
     let mut props = match kind.as_str() {
@@ -41,6 +46,7 @@ pub fn resolve(create: &Create, config: &Config) -> Result<StreamSpec, String> {
     };
     if !options.extra.is_empty() {
         match serde_json::from_str::<serde_json::Value>(&options.extra) {
+            Ok(serde_json::Value::Object(extra)) if credentials::holds_secret(&extra) => return Err(secret_in_extra(&create.name)),
             Ok(serde_json::Value::Object(extra)) => props.lay(&extra, &Origin::Extra),
             _ => return Err(format!("EXTRA of {} is no JSON object", create.name)),
         }
@@ -61,7 +67,7 @@ pub fn resolve(create: &Create, config: &Config) -> Result<StreamSpec, String> {
     let fields = props.texts("fields").map_err(error)?.unwrap_or_default();
     let columns = (!create.columns.is_empty()).then(|| create.columns.clone());
     let feed = match kind.as_str() {
-        "httppush" => Feed::Push(Box::new(push(create, &props)?)),
+        "httppush" => Feed::Push(Box::new(push(create, &props, files)?)),
         "memory" => Feed::Memory(topic(create)?),
         "simulator" => Feed::Simulator(SimFeed::read(&props)?),
         other => return Err(format!("source type {other} not found: httppush, memory and simulator are supported")),
@@ -116,7 +122,15 @@ fn source_type(create: &Create) -> String {
     }
 }
 
-fn push(create: &Create, props: &Props) -> Result<PushFeed, String> {
+/// A statement is shown to whoever lists streams.
+#[must_use]
+pub fn secret_in_extra(stream: &str) -> String {
+    format!(
+        "EXTRA of {stream} holds the secret of a credential, and is shown with the stream: write it into a conf key, or name a secretFile"
+    )
+}
+
+fn push(create: &Create, props: &Props, files: &dyn TlsLoader) -> Result<PushFeed, String> {
     let error = |e: crate::config::PropError| e.to_string();
     let method = match props.text("method").map_err(error)?.as_deref() {
         None | Some("POST") => Method::Post,
@@ -143,7 +157,69 @@ fn push(create: &Create, props: &Props) -> Result<PushFeed, String> {
         meta_headers: meta_headers.iter().map(|h| h.to_ascii_lowercase()).collect(),
         origins,
         decompression,
+        success: success(props)?,
+        access: Guard(Arc::new(access(props, files)?)),
     })
+}
+
+/// Who may post, and how much.
+fn access(props: &Props, files: &dyn TlsLoader) -> Result<Access, String> {
+    let list = match props.get("credentials") {
+        Some(prop) => credentials::credentials(&prop.value, &prop.origin).map_err(|e| e.to_string())?,
+        None => Vec::new(),
+    };
+    let address = match props.get("addressLimits") {
+        Some(prop) => credentials::address_limits(&prop.value, &prop.origin).map_err(|e| e.to_string())?,
+        None => LimitsConf::default(),
+    };
+    Access::new(list, address, &mut |from| files.secret(from))
+}
+
+/// The answer to a reading that was taken.
+fn success(props: &Props) -> Result<Reply, String> {
+    let error = |e: crate::config::PropError| e.to_string();
+    let code = match props.count("successCode").map_err(error)? {
+        None => 200,
+        Some(code @ (200 | 201 | 202 | 204)) => u16::try_from(code).unwrap_or(200),
+        Some(other) => return Err(format!("property successCode: expected 200, 201, 202 or 204, found {other}")),
+    };
+    // An empty text is an answer, where elsewhere it means none was given.
+    let body = match props.get("successBody").map(|p| &p.value) {
+        Some(serde_json::Value::String(text)) => Some(text.clone()),
+        _ => props.text("successBody").map_err(error)?,
+    };
+    if code == 204 && body.as_ref().is_some_and(|b| !b.is_empty()) {
+        return Err("property successBody: an answer with successCode 204 has no body (RFC 9110 section 15.3.5)".into());
+    }
+    let mut fields = Vec::new();
+    let mut kind = None;
+    if let Some(serde_json::Value::Object(map)) = props.get("responseHeaders").map(|p| &p.value) {
+        for (name, value) in map {
+            let text = match value {
+                serde_json::Value::String(text) => text.clone(),
+                serde_json::Value::Number(_) | serde_json::Value::Bool(_) => value.to_string(),
+                _ => return Err(format!("property responseHeaders: {name}: expected a text")),
+            };
+            if name.eq_ignore_ascii_case("content-type") {
+                kind = Some(text);
+            } else {
+                fields.push((name.clone(), text));
+            }
+        }
+    }
+    if code == 200 && body.as_deref().is_none_or(|b| b == "ok") && fields.is_empty() && kind.is_none() {
+        return Ok(Reply::OK);
+    }
+    let body = body.unwrap_or_else(|| if code == 204 { String::new() } else { "ok".to_owned() });
+    let json = || matches!(serde_json::from_str(&body), Ok(serde_json::Value::Object(_) | serde_json::Value::Array(_)));
+    let kind = kind.unwrap_or_else(|| match () {
+        () if body.is_empty() => String::new(),
+        () if json() => "application/json".to_owned(),
+        () => "text/plain; charset=utf-8".to_owned(),
+    });
+    let pairs = fields.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let canned = Canned::new(&kind, pairs, body.as_bytes()).map_err(|e| format!("successBody and responseHeaders: {e}"))?;
+    Ok(Reply::canned(code, Arc::new(canned)))
 }
 
 fn topic(create: &Create) -> Result<String, String> {

@@ -254,6 +254,15 @@ impl Gate {
         (status.code(), self.end_of_log())
     }
 
+    /// SIGHUP, and the line with `words` that follows.
+    pub(crate) fn reload(&self, words: &str) {
+        let before = self.logged().iter().filter(|line| line.contains(words)).count();
+        self.signal(rustix::process::Signal::HUP);
+        until("the reload", || self.logged().iter().filter(|line| line.contains(words)).count() > before);
+        // The line that ends it.
+        until("its end", || self.logged().last().is_some_and(|line| line.contains("reload: credentials of")));
+    }
+
     /// SIGKILL: what a power cut leaves.
     pub(crate) fn kill(mut self) {
         self.signal(rustix::process::Signal::KILL);

@@ -2,6 +2,7 @@
 //!
 //! A file per feature. Each refusal is followed by a look at the state it leaves. [`gate`] starts the program, [`http`] speaks to it.
 
+mod credentials;
 mod gate;
 mod http;
 mod lifecycle;

@@ -1,0 +1,88 @@
+//! Why requests are not taken: one counter for each reason, for the port and for every endpoint. Names are those of REST.
+
+/// A reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "see NAMES")]
+pub enum Reason {
+    NoRoute,
+    Method,
+    Credential,
+    Forbidden,
+    Signature,
+    Stale,
+    Rate,
+    Connections,
+    Share,
+    TooLarge,
+    Coding,
+    Type,
+    Malformed,
+    Corrupt,
+    Meta,
+    QueueFull,
+    Unfinished,
+}
+
+/// The counters in their order.
+const NAMES: [&str; 17] = [
+    "refused_no_route_total",
+    "refused_method_total",
+    "refused_credential_total",
+    "refused_forbidden_total",
+    "refused_signature_total",
+    "refused_stale_total",
+    "refused_rate_total",
+    "refused_connections_total",
+    "refused_share_total",
+    "refused_too_large_total",
+    "refused_coding_total",
+    "refused_type_total",
+    "refused_malformed_total",
+    "refused_corrupt_total",
+    "refused_meta_total",
+    "refused_queue_full_total",
+    "refused_unfinished_total",
+];
+
+/// How often each reason was the one.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Reasons([u64; NAMES.len()]);
+
+impl Reasons {
+    /// One more.
+    pub const fn count(&mut self, reason: Reason) {
+        self.0[reason as usize] += 1;
+    }
+
+    /// How many of one reason.
+    #[must_use]
+    pub const fn of(&self, reason: Reason) -> u64 {
+        self.0[reason as usize]
+    }
+
+    /// Name and count of all that an endpoint can have (`port`: and those that belong to none).
+    pub fn all(&self, port: bool) -> impl Iterator<Item = (&'static str, u64)> {
+        NAMES.into_iter().zip(self.0).skip(if port { 0 } else { 2 })
+    }
+
+    /// All together.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.0.iter().sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_stand_in_order() {
+        let mut reasons = Reasons::default();
+        reasons.count(Reason::Credential);
+        reasons.count(Reason::Unfinished);
+        let seen: Vec<_> = reasons.all(false).filter(|(_, n)| *n > 0).collect();
+        assert_eq!(seen, [("refused_credential_total", 1), ("refused_unfinished_total", 1)]);
+        assert_eq!((reasons.all(true).count(), reasons.all(false).count(), reasons.total()), (17, 15, 2));
+    }
+}
