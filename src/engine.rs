@@ -24,6 +24,7 @@ use crate::gate::reason::{Reason, Reasons};
 use crate::gate::route::Endpoint;
 use crate::gate::witness::Witness;
 use crate::limits::{Limits, TARGET_BYTES};
+use crate::pages::Pages;
 use crate::ring::{Parts, Refused, Ring};
 use crate::rule::run::{FeedId, Feeds, Lent, Rule, RuleUnit, Slice};
 use crate::rule::status::{self, Metric};
@@ -93,7 +94,7 @@ struct Sender<'s> {
 #[derive(Debug)]
 struct Open {
     spec: Arc<StreamSpec>,
-    ring: Ring<Box<[u8]>>,
+    ring: Ring<Pages>,
     /// Who may post: that of the spec, or a newer one.
     access: Arc<Access>,
     /// Why requests to its endpoint were not taken.
@@ -156,9 +157,9 @@ pub struct Engine {
     /// Ids in the order of turns.
     turns: Vec<String>,
     turn: usize,
-    scratch: Box<[u8]>,
-    rows: Box<[u8]>,
-    meta: Box<[u8]>,
+    scratch: Pages,
+    rows: Pages,
+    meta: Pages,
     index: Box<Index>,
     sink_scratch: SinkScratch,
     port: PortStats,
@@ -182,7 +183,7 @@ struct FeedTable {
 }
 
 impl Feeds for FeedTable {
-    fn ring(&mut self, feed: FeedId) -> &mut Ring<Box<[u8]>> {
+    fn ring(&mut self, feed: FeedId) -> &mut Ring<Pages> {
         &mut self.open[usize::from(feed.0)].as_mut().expect("a rule's feed is open while the rule runs").ring
     }
 }
@@ -191,7 +192,7 @@ impl Engine {
     /// An engine without rules. `seed`: of `rand()` and jitter.
     #[must_use]
     pub fn new(limits: Limits, seed: u64) -> Self {
-        let zeroed = |bytes: usize| vec![0_u8; bytes].into_boxed_slice();
+        let zeroed = |bytes: usize| Pages::new(bytes);
         Self {
             feeds: FeedTable { open: Vec::new() },
             routes: Vec::new(),
@@ -440,7 +441,7 @@ impl Engine {
                         spec.name
                     )));
                 }
-                let buf = vec![0; self.limits.queue_bytes].into_boxed_slice();
+                let buf = Pages::new(self.limits.queue_bytes);
                 let open = Open {
                     spec: Arc::clone(spec),
                     // One more: an update's new run stands before the old one leaves.

@@ -10,7 +10,7 @@
 //!
 //! | layer | modules |
 //! |---|---|
-//! | 0 | [`limits`] [`time`] `stats` `json` `value` `ring` |
+//! | 0 | [`limits`] [`time`] `stats` `json` `pages` `value` `ring` |
 //! | 1 | `config` `wire` `sql` `decode` `encode` |
 //! | 2 | `gate` `eval` `table` `source` `sink` `window` |
 //! | 3 | `rule` |
@@ -34,6 +34,7 @@ pub mod eval;
 pub mod gate;
 pub mod json;
 pub mod limits;
+pub mod pages;
 pub mod query;
 pub mod ring;
 pub mod rule;

@@ -3,6 +3,7 @@
 //! In: rows of the table's own source. Out: the rows now held, oldest first. Bound: the row count and the bytes given; the oldest row
 //! goes first, and a row larger than all of them is refused.
 
+use crate::pages::Pages;
 use crate::value::packed;
 use crate::value::{Packed, Value};
 use crate::window::rows::{Head, NoRoom, Rows};
@@ -10,7 +11,7 @@ use crate::window::rows::{Head, NoRoom, Rows};
 /// Rows of one table.
 #[derive(Debug)]
 pub struct Table {
-    rows: Rows<Box<[u8]>>,
+    rows: Rows<Pages>,
     retain: usize,
 }
 
@@ -18,7 +19,7 @@ impl Table {
     /// An empty table that keeps `retain` rows (at least one) in `bytes` bytes.
     #[must_use]
     pub fn new(retain: usize, bytes: usize) -> Self {
-        Self { rows: Rows::new(vec![0; bytes].into_boxed_slice()), retain: retain.max(1) }
+        Self { rows: Rows::new(Pages::new(bytes)), retain: retain.max(1) }
     }
 
     /// Adds a row; the oldest goes when the table is full.

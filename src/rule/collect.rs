@@ -17,6 +17,7 @@ use crate::eval::expr::Evaluator;
 use crate::eval::row::Row;
 use crate::eval::state::{Id, Store, View, put_u32, u32_at};
 use crate::eval::{Bounds, Event};
+use crate::pages::Pages;
 use crate::sql::plan::{Field, Slot, SlotKind};
 use crate::table::Table;
 use crate::time::Timestamp;
@@ -35,7 +36,7 @@ const FIRST: usize = 13;
 /// The rows to run through.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Collection<'s> {
-    pub rows: &'s Rows<Box<[u8]>>,
+    pub rows: &'s Rows<Pages>,
     pub keep: &'s Keep,
     pub tables: &'s [Option<Table>],
     pub units: Units<'s>,

@@ -20,6 +20,7 @@ use crate::eval::analytic::Memory;
 use crate::eval::expr::Evaluator;
 use crate::eval::row::Row;
 use crate::eval::{Event, Hits, RegexCache, RuleFacts};
+use crate::pages::Pages;
 use crate::ring::{ReaderId, Ring};
 use crate::sink::{Accept, SinkScratch, SinkUnit, TemplateFacts};
 use crate::source::StreamSpec;
@@ -86,7 +87,7 @@ pub struct Lent<'e> {
 /// A ring that a rule reads, as the engine lends it.
 pub trait Feeds {
     /// The ring of a feed.
-    fn ring(&mut self, feed: FeedId) -> &mut Ring<Box<[u8]>>;
+    fn ring(&mut self, feed: FeedId) -> &mut Ring<Pages>;
 }
 
 /// A feed of the engine.
@@ -126,7 +127,7 @@ pub struct Rule {
     regexes: RefCell<RegexCache>,
     pending: Pending,
     windowed: Windowed,
-    analytic: Memory<Box<[u8]>>,
+    analytic: Memory<Pages>,
     /// The row that was read last must be offered again: its window is emitted first.
     again: bool,
 }
@@ -137,12 +138,12 @@ impl Rule {
     pub fn new(unit: RuleUnit, readers: &[(FeedId, ReaderId)], seed: u64) -> Self {
         let inputs = readers.iter().map(|&(feed, reader)| Input { feed, reader, due: Instant::default() }).collect();
         let tables = unit.sources.iter().map(|s| s.table.then(|| Table::new(s.retain, unit.table_bytes))).collect();
-        let pending = Pending { bytes: vec![0; unit.pending_bytes].into_boxed_slice(), ..Pending::default() };
+        let pending = Pending { bytes: Pages::new(unit.pending_bytes), ..Pending::default() };
         let shares = shares(&unit.plan, unit.event_time, unit.window, unit.state_bytes);
         let mut windowed =
             Windowed::new(&unit.plan, &unit.facts.zone, unit.event_time, unit.late_ms, unit.window, shares, unit.group_count);
         windowed.set_time_slots(unit.time_slots.clone());
-        let analytic = Memory::new(vec![0; shares.analytic].into_boxed_slice());
+        let analytic = Memory::new(Pages::new(shares.analytic));
         Self {
             windowed,
             analytic,

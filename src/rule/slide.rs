@@ -15,6 +15,7 @@ use crate::eval::expr::Evaluator;
 use crate::eval::row::Row;
 use crate::eval::state::{Id, Store};
 use crate::eval::{Event, Hits};
+use crate::pages::Pages;
 use crate::value::Scratch;
 
 /// Rows between two kept sums.
@@ -24,13 +25,13 @@ const STEP: usize = 8;
 #[derive(Debug)]
 pub(super) struct Slider {
     /// Sum of the rows behind the front.
-    back: Box<[u8]>,
+    back: Pages,
     /// Sums from every [`STEP`]th row of the front to its end.
-    marks: Box<[u8]>,
+    marks: Pages,
     /// The sum that was asked for.
-    sum: Box<[u8]>,
+    sum: Pages,
     /// One row's accumulators.
-    one: Store<Box<[u8]>>,
+    one: Store<Pages>,
     group: Option<Id>,
     /// Rows are counted from the start of the run.
     front: (u64, u64),
@@ -41,7 +42,7 @@ pub(super) struct Slider {
 impl Slider {
     /// For accumulators of so many octets, with `marks` octets for sums.
     pub(super) fn new(width: usize, marks: usize) -> Self {
-        let zeros = |len: usize| vec![0; len].into_boxed_slice();
+        let zeros = |len: usize| Pages::new(len);
         let mut one = Store::new(zeros(1024 + width));
         let group = one.insert(b"g", width).ok();
         Self {

@@ -7,6 +7,7 @@ use super::project::{Projection, Shaping};
 use crate::eval::analytic::Memory;
 use crate::eval::expr::Evaluator;
 use crate::eval::{Bounds, Ctx, Event, Hits, RegexCache, RuleFacts};
+use crate::pages::Pages;
 use crate::sink::{Accept, SinkScratch, SinkUnit, TemplateFacts};
 use crate::sql::plan::{Field, Plan};
 use crate::time::Now;
@@ -58,7 +59,7 @@ impl<'s> Stage<'s> {
 /// The one message that a sink had no room for.
 #[derive(Debug, Default)]
 pub(super) struct Pending {
-    pub bytes: Box<[u8]>,
+    pub bytes: Pages,
     pub len: usize,
     /// True if the bytes are an error's text, not rows.
     pub error: bool,
@@ -129,7 +130,7 @@ pub(super) struct Select<'r> {
     pub ops: &'r mut Ops,
     pub hits: &'r mut Hits,
     pub agg_hits: &'r mut Hits,
-    pub analytic: &'r mut Memory<Box<[u8]>>,
+    pub analytic: &'r mut Memory<Pages>,
     pub deliver: Deliver<'r>,
     pub now: Now,
 }

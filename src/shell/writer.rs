@@ -21,6 +21,7 @@ use std::{
 use miniz_oxide::deflate::core::{CompressorOxide, TDEFLFlush, TDEFLStatus, compress};
 
 use super::net::reason;
+use crate::pages::Pages;
 use crate::ring::{Overflow, Parts, ReaderId, Refused, Ring};
 use crate::sink::file::{FILES_MAX, FileOpen, FileType, FileWrite, footer, resume, separator};
 use crate::sink::squeeze::{GZIP_HEAD, compressor, gzip_tail};
@@ -67,7 +68,7 @@ struct Shared {
 
 #[derive(Debug)]
 struct State {
-    ring: Ring<Box<[u8]>>,
+    ring: Ring<Pages>,
     reader: ReaderId,
     users: Vec<Option<User>>,
     /// Who waits for room in the ring.
@@ -93,7 +94,7 @@ impl Writer {
     /// # Errors
     /// The thread cannot be started.
     pub fn start(bytes: usize) -> io::Result<Self> {
-        let mut ring = Ring::new(vec![0; bytes].into_boxed_slice(), 1, Overflow::Reject, None);
+        let mut ring = Ring::new(Pages::new(bytes), 1, Overflow::Reject, None);
         let reader = ring.add_reader().ok_or_else(|| io::Error::other("a ring without a reader"))?;
         let state = State { ring, reader, users: Vec::new(), room: Vec::new(), is_idle: true };
         let shared = Arc::new(Shared { state: Mutex::new(state), work: Condvar::new(), idle: Condvar::new() });

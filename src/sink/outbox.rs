@@ -11,6 +11,7 @@ use core::time::Duration;
 
 use heapless::String;
 
+use crate::pages::Pages;
 use crate::ring::{Overflow, Parts, ReaderId, Refused, Ring};
 use crate::stats::{ConnStats, EXCEPTION_BYTES, OpStats, fit};
 use crate::time::{Instant, Now, Timestamp};
@@ -69,7 +70,7 @@ pub(super) enum Verdict<'v> {
 /// See the module text.
 #[derive(Debug)]
 pub(super) struct Outbox {
-    ring: Ring<Box<[u8]>>,
+    ring: Ring<Pages>,
     reader: ReaderId,
     loses: bool,
     first_pause: Duration,
@@ -115,7 +116,7 @@ impl Outbox {
         let overflow = if bounds.loses { Overflow::DropOldest } else { Overflow::Reject };
         // The payload that is on its way does not count against the bound in payloads.
         let records = bounds.payloads.map(|n| n.saturating_add(1));
-        let mut ring = Ring::new(vec![0; bounds.bytes].into_boxed_slice(), 1, overflow, records);
+        let mut ring = Ring::new(Pages::new(bounds.bytes), 1, overflow, records);
         let reader = ring.add_reader().ok_or("an outbox without a reader")?;
         let first_pause = if bounds.resend_interval.is_zero() { PAUSE_FIRST } else { bounds.resend_interval };
         Ok(Self {

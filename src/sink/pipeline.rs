@@ -20,6 +20,7 @@ use super::{Accept, SinkEnv, SinkScratch, TemplateFacts};
 use crate::encode::{Encoding, Format};
 use crate::json::write::Out;
 use crate::limits::HEAD_BYTES;
+use crate::pages::Pages;
 use crate::stats::{OpStats, fit};
 use crate::time::{Instant, Now};
 use crate::value::packed::Encoder;
@@ -604,9 +605,9 @@ fn keep(fault: Fault<'_>) -> Sentence {
 /// Rows that wait to leave as one payload.
 #[derive(Debug)]
 struct Batch {
-    buf: Box<[u8]>,
+    buf: Pages,
     len: usize,
-    head: Box<[u8]>,
+    head: Pages,
     head_len: usize,
     /// Bytes kept free in front, for the header of a list of rows.
     front: usize,
@@ -625,9 +626,9 @@ struct Batch {
 impl Batch {
     fn new(common: &Common, bytes: usize, front: usize) -> Self {
         Self {
-            buf: vec![0; bytes].into_boxed_slice(),
+            buf: Pages::new(bytes),
             len: 0,
-            head: vec![0; HEAD_BYTES].into_boxed_slice(),
+            head: Pages::new(HEAD_BYTES),
             head_len: 0,
             front,
             count: 0,

@@ -15,6 +15,7 @@ pub mod ticks;
 pub mod watermark;
 
 use crate::eval::Bounds;
+use crate::pages::Pages;
 use crate::sql::plan::{self, WindowKind};
 use crate::time::{Instant, Now, Timestamp, Zone};
 use rows::Rows;
@@ -76,7 +77,7 @@ pub enum Kind {
 impl Window {
     /// A window as the plan has it. `parts`: memory for the partitions of a state window.
     #[must_use]
-    pub fn new(window: &plan::Window, zone: &Zone, parts: Box<[u8]>) -> Self {
+    pub fn new(window: &plan::Window, zone: &Zone, parts: Pages) -> Self {
         let unit = window.unit;
         let kind = match window.kind {
             WindowKind::Tumbling { length_ms } if length_ms > 0 => Kind::Ticks(ticks::Ticks::new(length_ms, length_ms, unit)),

@@ -4,11 +4,12 @@
 //! is no room for another.
 
 use crate::eval::state::{Full, Id, Store};
+use crate::pages::Pages;
 
 /// See the module text.
 #[derive(Debug)]
 pub struct State {
-    parts: Store<Box<[u8]>>,
+    parts: Store<Pages>,
     /// Partitions that left because there was no room.
     pub evicted_total: u64,
 }
@@ -20,7 +21,7 @@ pub struct Evicted(pub u32);
 impl State {
     /// No partitions, in `parts`.
     #[must_use]
-    pub fn new(parts: Box<[u8]>) -> Self {
+    pub fn new(parts: Pages) -> Self {
         Self { parts: Store::new(parts), evicted_total: 0 }
     }
 

@@ -71,7 +71,7 @@ impl Windowed {
         let windowed = stage.plan.window.is_some();
         let joined = !stage.plan.joins.is_empty();
         // The row is read where it lies while everything else here may change: it moves out of the way.
-        let rows = core::mem::replace(&mut self.rows, Rows::new(Box::default()));
+        let rows = core::mem::replace(&mut self.rows, Rows::new(crate::pages::Pages::default()));
         let fuel = core::cell::Cell::new(SLICE_FUEL);
         let coming = Coming { source: rows.source(index), time_ms: rows.time(index), meta: &[] };
         let again = rows.flags(index) & rows::ADMITTED != 0;

@@ -19,6 +19,7 @@ use crate::eval::Bounds;
 use crate::eval::aggregate::Kinds;
 use crate::eval::expr::Evaluator;
 use crate::eval::state::Store;
+use crate::pages::Pages;
 use crate::sql::plan::{Expr, Plan, Slot};
 use crate::stats::EXCEPTION_BYTES;
 use crate::table::Table;
@@ -84,10 +85,10 @@ struct Open {
 /// See the module text.
 #[derive(Debug)]
 pub(super) struct Windowed {
-    rows: Rows<Box<[u8]>>,
+    rows: Rows<Pages>,
     keep: Keep,
     window: Option<Window>,
-    groups: Store<Box<[u8]>>,
+    groups: Store<Pages>,
     incremental: bool,
     watermark: Option<Watermark>,
     time_slots: Vec<Option<Slot>>,
@@ -110,7 +111,7 @@ pub(super) struct Windowed {
     filter_first: bool,
     /// Slots of analytic results, and the results of the row that is offered again.
     analytic_slots: Vec<Slot>,
-    parked: Box<[u8]>,
+    parked: Pages,
     parked_len: usize,
     overgrown: bool,
     /// Bytes of one message: a group that grows beyond most of it is emitted early.
@@ -122,8 +123,8 @@ pub(super) struct Windowed {
 /// Bytes of analytic results that outlive an early emission.
 pub(super) const PARKED_BYTES: usize = 4096;
 
-fn zeros(len: usize) -> Box<[u8]> {
-    vec![0; len].into_boxed_slice()
+fn zeros(len: usize) -> Pages {
+    Pages::new(len)
 }
 
 /// Everything else that an emission needs.
@@ -288,13 +289,13 @@ fn part_key(tag: u32) -> [u8; 5] {
 }
 
 /// Tag of the partition whose group came first; 0: there is none.
-fn first_part(groups: &Store<Box<[u8]>>) -> u32 {
+fn first_part(groups: &Store<Pages>) -> u32 {
     let view = groups.view();
     let key = view.named().map(|id| view.key(id)).find(|key| key.first() == Some(&super::collect::GROUP));
     key.and_then(|key| key.get(1..)).and_then(|tag| tag.first_chunk()).map_or(0, |tag| u32::from_le_bytes(*tag))
 }
 
-fn forget_group(groups: &mut Store<Box<[u8]>>, bound: &Bound, tag: u32) {
+fn forget_group(groups: &mut Store<Pages>, bound: &Bound, tag: u32) {
     if let Some(id) = groups.find(&part_key(tag)) {
         bound.aggregates.release(groups, id, 0);
         groups.remove(id);
