@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value};
 
+use crate::json::words::complaint;
+
 /// The first JSON value of a body, as Go's decoder reads it: what follows is not looked at.
 ///
 /// # Errors
@@ -13,7 +15,10 @@ pub fn first_value(body: &[u8]) -> Result<Value, String> {
     // The parser bounds nesting itself (128 levels), so hostile depth is an error, not a deep stack.
     match serde_json::Deserializer::from_slice(body).into_iter::<Value>().next() {
         Some(Ok(value)) => Ok(value),
-        Some(Err(e)) => Err(format!("invalid JSON: {e}")),
+        Some(Err(e)) => {
+            let text = String::from_utf8_lossy(body);
+            Err(complaint(&text, true).unwrap_or_else(|| format!("invalid JSON: {e}")))
+        }
         None => Err("EOF".to_owned()),
     }
 }
@@ -26,7 +31,7 @@ pub fn object(body: &[u8]) -> Result<Object, String> {
     match first_value(body)? {
         Value::Object(map) => Ok(Object(map)),
         Value::Null => Ok(Object(Map::new())),
-        other => Err(format!("cannot unmarshal {} into an object", kind(&other))),
+        other => Err(format!("json: cannot unmarshal {} into an object", kind(&other))),
     }
 }
 
@@ -50,7 +55,7 @@ impl Object {
         match self.get(name) {
             None => Ok(String::new()),
             Some(Value::String(text)) => Ok(text.clone()),
-            Some(other) => Err(format!("cannot unmarshal {} into {name}, expected a text", kind(other))),
+            Some(other) => Err(format!("json: cannot unmarshal {} into {name} of type string", kind(other))),
         }
     }
 
@@ -61,7 +66,7 @@ impl Object {
     pub fn texts(&self, name: &str) -> Result<Vec<String>, String> {
         let Some(value) = self.get(name) else { return Ok(Vec::new()) };
         let items = value.as_array().and_then(|items| items.iter().map(|item| item.as_str().map(str::to_owned)).collect());
-        items.ok_or_else(|| format!("cannot unmarshal {} into {name}, expected a list of texts", kind(value)))
+        items.ok_or_else(|| format!("json: cannot unmarshal {} into {name} of type []string", kind(value)))
     }
 
     /// An object; empty when absent.
@@ -72,7 +77,7 @@ impl Object {
         match self.get(name) {
             None => Ok(Map::new()),
             Some(Value::Object(map)) => Ok(map.clone()),
-            Some(other) => Err(format!("cannot unmarshal {} into {name}, expected an object", kind(other))),
+            Some(other) => Err(format!("json: cannot unmarshal {} into {name}, expected an object", kind(other))),
         }
     }
 
@@ -83,7 +88,7 @@ impl Object {
     pub fn integer(&self, name: &str) -> Result<i64, String> {
         match self.get(name) {
             None => Ok(0),
-            Some(value) => value.as_i64().ok_or_else(|| format!("cannot unmarshal {} into {name}, expected a whole number", kind(value))),
+            Some(value) => value.as_i64().ok_or_else(|| format!("json: cannot unmarshal {} into {name} of type int", kind(value))),
         }
     }
 }
@@ -106,13 +111,16 @@ mod tests {
     #[test]
     fn bodies() {
         let deep = "[".repeat(100_000);
+        let closed = format!("{}{}", "[".repeat(1_000), "]".repeat(1_000));
         for (body, words) in [
             ("", "EOF"),
             ("  ", "EOF"),
-            ("{", "invalid JSON"),
+            ("{", "unexpected EOF"),
+            ("{x", "invalid character 'x' looking for beginning of object key string"),
             ("[]", "array into an object"),
             ("5", "number"),
-            (deep.as_str(), "recursion"),
+            (deep.as_str(), "unexpected EOF"),
+            (closed.as_str(), "recursion"),
         ] {
             let e = object(body.as_bytes()).expect_err(body);
             assert!(e.contains(words), "{body:.20}: {e}");

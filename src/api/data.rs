@@ -3,8 +3,9 @@
 use serde_json::{Value, json};
 
 use super::body::{self, Object};
+use super::path;
 use super::routes::Op;
-use super::{Call, Request, Response, TEXT};
+use super::{Call, Request, Response, TEXT, Then, yaml};
 use crate::catalog::text::{go_json, html_escape, json_string};
 use crate::catalog::{Control, Fault, Host};
 
@@ -33,17 +34,24 @@ pub(super) fn serve<H: Host>(control: &mut Control<H>, op: Op, call: &Call<'_>) 
         Op::ImportAll => {
             let text = import_text(control, call)?;
             let report = control.import_all(&text, call.query("partial") == "1")?;
-            if report.is_clean() { Ok(Response::json(import_json("", &report.to_json()))) } else { Err(Fault::plain(report.to_json())) }
+            if !report.is_clean() {
+                return Err(Fault::plain(report.to_json()));
+            }
+            let done = Response::new(200, TEXT, import_json("", &report.to_json()));
+            // Whoever runs the process starts it again, as with eKuiper.
+            let stop = call.query("stop") == "1" && call.query("partial") != "1";
+            Ok(if stop { Response { then: Then::Restart, ..done } } else { done })
         }
         Op::ImportStatus => Ok(Response::json(control.import_status().to_json())),
-        Op::ExportYaml => Ok(Response::attachment(yaml(control))),
+        Op::ExportYaml => Ok(Response::attachment(yaml::export(control))),
         Op::ImportYaml => {
             let text = import_text(control, call)?;
             control.import_yaml(&text).map_err(|e| e.under("import failed"))?;
             Ok(Response::text("success"))
         }
         Op::ImportAsync => {
-            let text = import_text(control, call);
+            let (content, file) = import_body(call)?;
+            let text = control.import_text(&content, &file);
             let result = text.and_then(|text| control.import_all(&text, call.query("partial") == "1"));
             let result = match result {
                 Ok(report) if report.is_clean() => Ok(import_json("", &report.to_json())),
@@ -69,10 +77,14 @@ pub(super) fn serve<H: Host>(control: &mut Control<H>, op: Op, call: &Call<'_>) 
 
 /// What a body `{"content": "..."}` or `{"file": "file:///..."}` imports.
 fn import_text<H: Host>(control: &mut Control<H>, call: &Call<'_>) -> Result<String, Fault> {
+    let (content, file) = import_body(call)?;
+    control.import_text(&content, &file)
+}
+
+fn import_body(call: &Call<'_>) -> Result<(String, String), Fault> {
     let read = |object: &Object| Ok::<_, String>((object.text("content")?, object.text("file")?));
     let object = body::object(&call.request.body).and_then(|object| read(&object));
-    let (content, file) = object.map_err(|e| Fault::plain(format!("Invalid body: Error decoding json: {e}")))?;
-    control.import_text(&content, &file)
+    object.map_err(|e| Fault::plain(format!("Invalid body: Error decoding json: {e}")))
 }
 
 fn import_json(error: &str, sections: &str) -> String {
@@ -89,8 +101,8 @@ fn batch<H: Host>(control: &mut Control<H>, call: &Call<'_>) -> Result<Response,
     let mut parts = Vec::new();
     for item in items {
         let request = one_of(item, &call.request.fields)?;
-        if request.target.starts_with("/batch") {
-            parts.push(format!("{{\"code\":0,\"error\":{}}}", json_string("a batch within a batch is refused")));
+        if let Some(why) = no_request(&request) {
+            parts.push(format!("{{\"code\":0,\"error\":{}}}", json_string(&why)));
             continue;
         }
         let response = super::answer(control, &request);
@@ -99,6 +111,30 @@ fn batch<H: Host>(control: &mut Control<H>, call: &Call<'_>) -> Result<Response,
         parts.push(format!("{{\"code\":{}{shown}}}", response.status));
     }
     Ok(Response::json(format!("[{}]", parts.join(","))))
+}
+
+/// Why a request of a batch cannot be asked at all.
+fn no_request(request: &Request) -> Option<String> {
+    if request.target.starts_with("/batch") {
+        return Some("a batch within a batch is refused".to_owned());
+    }
+    let (method, target) = (&request.method, &request.target);
+    let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+    if !method.bytes().all(token) {
+        return Some(format!("net/http: invalid method {method:?}"));
+    }
+    let path = target.split('?').next().unwrap_or("");
+    if path::decode(path).is_none() {
+        let at = path.find('%').unwrap_or(0);
+        let bad: String = path
+            .split('%')
+            .skip(1)
+            .map(|rest| rest.chars().take(2).collect::<String>())
+            .find(|hex| u8::from_str_radix(hex, 16).is_err() || hex.len() < 2)
+            .unwrap_or_else(|| path[at..].to_owned());
+        return Some(format!("parse {target:?}: invalid URL escape {:?}", format!("%{bad}")));
+    }
+    None
 }
 
 fn one_of(item: Value, fields: &[(String, String)]) -> Result<Request, Fault> {
@@ -176,48 +212,4 @@ fn find(text: &[u8], what: &[u8]) -> Option<usize> {
 
 fn after<'a>(text: &'a [u8], what: &[u8]) -> Option<&'a [u8]> {
     find(text, what).map(|at| &text[at + what.len()..])
-}
-
-/// The whole export as YAML: rules with what they are, not as JSON within text.
-fn yaml<H: Host>(control: &Control<H>) -> String {
-    let mut out = String::new();
-    let props = control.exported_props();
-    for section in ["sourceConfig", "sinkConfig", "connectionConfig"] {
-        let own: Vec<_> = props.iter().filter(|(s, ..)| *s == section).collect();
-        if !own.is_empty() {
-            out.push_str(&format!("{section}:\n"));
-        }
-        for (_, key, value) in own {
-            out.push_str(&format!("  {}: {}\n", json_string(key), go_json(value)));
-        }
-    }
-    for (section, table) in [("streams", false), ("tables", true)] {
-        let all = control.sources().in_order();
-        let own: Vec<_> = all.iter().filter(|source| source.create.table == table).collect();
-        out.push_str(section);
-        out.push_str(if own.is_empty() { ": {}\n" } else { ":\n" });
-        for source in own {
-            out.push_str(&format!("  {}:\n    sql: {}\n", quoted(&source.create.name), quoted(&source.text)));
-        }
-    }
-    let rules: Vec<_> = control.rules().filter(|rule| !rule.def.temp).collect();
-    out.push_str(if rules.is_empty() { "rules: {}\n" } else { "rules:\n" });
-    for rule in rules {
-        let def = &rule.def;
-        out.push_str(&format!("  {}:\n    triggered: {}\n    id: {}\n", quoted(&def.id), def.triggered, quoted(&def.id)));
-        out.push_str(&format!("    sql: {}\n", quoted(&def.sql)));
-        let actions = def.actions.iter().cloned().map(Value::Object).collect();
-        out.push_str(&format!("    actions: {}\n", go_json(&Value::Array(actions))));
-        let options: Vec<String> = def.options.to_json().iter().map(|(name, value)| format!("\"{name}\": {}", go_json(value))).collect();
-        out.push_str(&format!("    options: {{{}}}\n", options.join(", ")));
-    }
-    out
-}
-
-/// A YAML scalar: plain where that is safe, else a JSON string, which YAML reads alike.
-fn quoted(text: &str) -> String {
-    let plain =
-        text.starts_with(|c: char| c.is_ascii_alphabetic()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
-    let word = ["true", "false", "null", "yes", "no", "on", "off", "y", "n"].iter().any(|w| w.eq_ignore_ascii_case(text));
-    if plain && !word { text.to_owned() } else { json_string(text) }
 }

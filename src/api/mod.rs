@@ -19,6 +19,7 @@ pub mod routes;
 mod rules;
 mod streams;
 mod system;
+mod yaml;
 
 #[cfg(test)]
 mod tests;
@@ -71,6 +72,8 @@ pub enum Then {
     Continue,
     /// An orderly stop of the whole process.
     Stop,
+    /// The same, with the exit code that asks to be started again: 100.
+    Restart,
     /// The results of the rule trial that the last segment of the path names, one event each, until it is over.
     Events,
 }

@@ -5,10 +5,12 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::catalog::Group;
 use crate::catalog::text::go_json;
 use crate::sql::func::{FAMILIES, Func, Kind};
 
-/// One property: name, default as JSON, type, control, whether it may be left out, what it does.
+/// One property: name, default as JSON, type, control (a `select` with its values behind a colon), whether it may be left out, what it
+/// does.
 struct Property(&'static str, &'static str, &'static str, &'static str, bool, &'static str);
 
 struct Item {
@@ -24,10 +26,24 @@ const SOURCES: &[Item] = &[
         label: "HTTP PUSH",
         about: "Takes readings that sensors send to the gateway's data port.",
         properties: &[
-            Property("method", "\"POST\"", "string", "select", false, "The method that the endpoint takes: POST or PUT."),
+            Property("method", "\"POST\"", "string", "select:POST,PUT", false, "The method that the endpoint takes: POST or PUT."),
             Property("endpoint", "\"\"", "string", "text", true, "The path, when the stream has no DATASOURCE; else /<stream name>."),
-            Property("overflow", "\"reject\"", "string", "select", true, "What a full queue does: reject the new or drop_oldest."),
-            Property("contentType", "\"\"", "string", "select", true, "strict refuses a Content-Type that does not fit the format."),
+            Property(
+                "overflow",
+                "\"reject\"",
+                "string",
+                "select:reject,drop_oldest",
+                true,
+                "What a full queue does: reject the new or drop_oldest.",
+            ),
+            Property(
+                "contentType",
+                "\"\"",
+                "string",
+                "select:any,strict",
+                true,
+                "strict refuses a Content-Type that does not fit the format.",
+            ),
             Property("interval", "\"\"", "string", "text", true, "Only the latest reading of each tick is taken."),
             Property("bufferLength", "0", "int", "text", true, "A second bound on the queue, in readings; 0: none."),
         ],
@@ -45,6 +61,28 @@ const SOURCES: &[Item] = &[
     },
 ];
 
+const CONNECTIONS: &[Item] = &[
+    Item {
+        name: "httppush",
+        label: "HTTP PUSH",
+        about: "An endpoint of the data port that several streams read.",
+        properties: &[
+            Property("datasource", "\"\"", "string", "text", false, "The path of the endpoint."),
+            Property("method", "\"POST\"", "string", "select:POST,PUT", true, "The method that the endpoint takes."),
+        ],
+    },
+    Item {
+        name: "rest",
+        label: "REST",
+        about: "An HTTP server that several rules send to.",
+        properties: &[
+            Property("url", "\"http://\"", "string", "text", false, "Where to; may hold templates."),
+            Property("method", "\"POST\"", "string", "select:GET,POST,PUT,PATCH,DELETE", true, "The request method."),
+            Property("headers", "{}", "object", "list", true, "Further fields; values may hold templates."),
+        ],
+    },
+];
+
 const COMMON: &[Property] = &[
     Property("sendSingle", "false", "bool", "radio", true, "One payload for each row instead of a list."),
     Property("omitIfEmpty", "false", "bool", "radio", true, "Nothing is sent for an empty result."),
@@ -52,7 +90,7 @@ const COMMON: &[Property] = &[
     Property("excludeFields", "[]", "list_string", "list", true, "These columns are not sent."),
     Property("dataField", "\"\"", "string", "text", true, "Only this member of the row is sent."),
     Property("dataTemplate", "\"\"", "string", "textarea", true, "A Go template for the payload."),
-    Property("format", "\"json\"", "string", "select", true, "json, delimited, urlencoded or binary."),
+    Property("format", "\"json\"", "string", "select:json,delimited,urlencoded,binary", true, "json, delimited, urlencoded or binary."),
     Property("delimiter", "\",\"", "string", "text", true, "Between the columns of the delimited format."),
     Property("bufferLength", "1024", "int", "text", true, "Payloads that may wait, besides limits.outboxBytes."),
     Property("batchSize", "0", "int", "text", true, "Rows that are sent together."),
@@ -68,12 +106,19 @@ const SINKS: &[Item] = &[
         about: "Appends rows to a file.",
         properties: &[
             Property("path", "\"cache\"", "string", "text", false, "The file."),
-            Property("fileType", "\"lines\"", "string", "select", true, "lines, json or csv."),
+            Property("fileType", "\"lines\"", "string", "select:lines,json,csv", true, "lines, json or csv."),
             Property("hasHeader", "false", "bool", "radio", true, "A csv file begins with the column names."),
             Property("rollingInterval", "0", "int", "text", true, "A new file after this time, in ms."),
             Property("rollingCount", "1000000", "int", "text", true, "A new file after this many messages."),
             Property("rollingSize", "0", "int", "text", true, "A new file after this many bytes."),
-            Property("rollingNamePattern", "\"\"", "string", "select", true, "Where the time stands in the name: prefix, suffix or none."),
+            Property(
+                "rollingNamePattern",
+                "\"\"",
+                "string",
+                "select:prefix,suffix,none",
+                true,
+                "Where the time stands in the name: prefix, suffix or none.",
+            ),
         ],
     },
     Item { name: "log", label: "Log", about: "Writes rows to the log.", properties: &[] },
@@ -99,8 +144,8 @@ const SINKS: &[Item] = &[
         about: "Sends rows to an HTTP server.",
         properties: &[
             Property("url", "\"http://\"", "string", "text", false, "Where to; may hold templates."),
-            Property("method", "\"POST\"", "string", "select", true, "GET, POST, PUT, PATCH or DELETE."),
-            Property("bodyType", "\"json\"", "string", "select", true, "What Content-Type says."),
+            Property("method", "\"POST\"", "string", "select:GET,POST,PUT,PATCH,DELETE", true, "GET, POST, PUT, PATCH or DELETE."),
+            Property("bodyType", "\"json\"", "string", "select:none,json,text,html,xml,javascript,form", true, "What Content-Type says."),
             Property("timeout", "5000", "int", "text", true, "How long an answer may take, in ms."),
             Property("headers", "{}", "object", "list", true, "Further fields; values may hold templates."),
             Property("insecureSkipVerify", "false", "bool", "radio", true, "Certificates are not checked."),
@@ -116,6 +161,32 @@ pub(super) fn sources(lookup: bool) -> String {
     if lookup { "[]".to_owned() } else { list(SOURCES) }
 }
 
+/// `GET /metadata/connections`: what can be shared under a name.
+pub(super) fn connections() -> String {
+    list(CONNECTIONS)
+}
+
+/// `GET /metadata/connections/{name}`.
+pub(super) fn connection(name: &str) -> Option<String> {
+    let item = CONNECTIONS.iter().find(|item| item.name == name)?;
+    let fields: Vec<Value> = item.properties.iter().map(field).collect();
+    Some(go_json(&json!({
+        "about": about(item.about), "libs": [], "dataSource": {}, "properties": {"default": fields}, "node": node("source", item.label),
+        "type": "internal",
+    })))
+}
+
+/// Whether conf keys of a type can be asked for though there are none: types that eKuiper or this program has.
+pub(super) fn is_known(group: Group, kind: &str) -> bool {
+    let sources = ["file", "httppull", "httppush", "memory", "mqtt", "neuron", "redis", "redisSub", "simulator", "websocket"];
+    let sinks = ["edgex", "file", "log", "memory", "mqtt", "neuron", "nop", "redis", "redisPub", "rest", "websocket"];
+    match group {
+        Group::Sources => sources.contains(&kind),
+        Group::Connections => sources.contains(&kind) || kind == "rest",
+        Group::Sinks => sinks.contains(&kind),
+    }
+}
+
 /// `GET /metadata/sinks`.
 pub(super) fn sinks() -> String {
     list(SINKS)
@@ -126,7 +197,8 @@ pub(super) fn source(name: &str) -> Option<String> {
     let item = SOURCES.iter().find(|item| item.name == name)?;
     let fields: Vec<Value> = item.properties.iter().map(field).collect();
     let mut out = json!({
-        "about": about(item.about), "libs": [], "properties": {"default": fields}, "node": node("source", item.label), "type": "internal",
+        "about": about(item.about), "libs": [], "dataSource": {}, "properties": {"default": fields}, "node": node("source", item.label),
+        "type": "internal",
     });
     if name == "httppush" {
         let text = "The path of the endpoint, on the data port (10081).";
@@ -187,16 +259,18 @@ fn node(category: &str, label: &str) -> Value {
 fn field(property: &Property) -> Value {
     let Property(name, default, typ, control, optional, hint) = property;
     let default: Value = serde_json::from_str(default).unwrap_or_default();
+    let (control, values) =
+        control.split_once(':').map_or((*control, Value::Null), |(control, values)| (control, values.split(',').collect()));
     let mut out = Map::new();
     for (key, value) in [
         ("exist", Value::Bool(false)),
         ("name", (*name).into()),
         ("default", default),
         ("type", (*typ).into()),
-        ("control", (*control).into()),
+        ("control", control.into()),
         ("connection_related", Value::Bool(false)),
         ("optional", (*optional).into()),
-        ("values", Value::Null),
+        ("values", values),
         ("hint", both(hint)),
         ("label", both(name)),
     ] {

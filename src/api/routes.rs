@@ -297,6 +297,7 @@ pub static ROUTES: &[(&str, &str, Op)] = &[
     ("POST", "/services", Op::NotSupported),
     ("POST", "/udf/javascript", Op::NotSupported),
     ("GET", "/plugins/{}/{}", Op::NotSupported),
+    ("GET", "/plugins/portables/{}/status", Op::NotSupported),
     ("PUT", "/plugins/{}/{}", Op::NotSupported),
     ("DELETE", "/plugins/{}/{}", Op::NotSupported),
     ("POST", "/plugins/functions/{}/register", Op::NotSupported),

@@ -24,6 +24,10 @@ pub(crate) struct Fake {
     /// Every call of `save` fails while it is set.
     pub(crate) full: bool,
     pub(crate) now_ms: i64,
+    /// Whether peers can be reached.
+    pub(crate) reachable: bool,
+    /// Every call of `warn`.
+    pub(crate) warned: Vec<String>,
     /// Every call of `trial_ended`.
     pub(crate) trials_ended: Vec<String>,
 }
@@ -68,7 +72,8 @@ impl Machine for FakeEngine {
         let edges = BTreeMap::from([(names.first().cloned().unwrap_or_default(), vec!["op_2_decoder".to_owned()])]);
         let unit = Unit { id: def.id.clone(), sql: def.sql.clone(), needs_port };
         let reads = def.sources().map(|name| (name.to_owned(), Some(vec!["a".to_owned()]))).collect();
-        Ok(Compiled { unit, topo: Topo { sources: names, edges }, reads, needs_data_port: needs_port })
+        let warnings = if def.sql.contains("odd") { vec!["odd".to_owned()] } else { Vec::new() };
+        Ok(Compiled { unit, topo: Topo { sources: names, edges }, reads, needs_data_port: needs_port, warnings })
     }
 
     fn explain(def: &RuleDef, sources: &Sources, around: &Surroundings<'_>) -> Result<String, Fault> {
@@ -179,6 +184,14 @@ impl Host for Fake {
 
     fn remove_upload(&mut self, name: &str) -> Result<(), String> {
         self.uploads.remove(name).map(drop).ok_or_else(|| format!("uploads/{name}: no such file"))
+    }
+
+    fn reach(&mut self, _: &str) -> Result<(), String> {
+        if self.reachable { Ok(()) } else { Err("connection refused".to_owned()) }
+    }
+
+    fn warn(&mut self, line: &str) {
+        self.warned.push(line.to_owned());
     }
 
     fn trial_ended(&mut self, id: &str) {

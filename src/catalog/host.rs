@@ -72,6 +72,15 @@ pub trait Host {
     /// A rule trial is over: whoever watches it is told.
     fn trial_ended(&mut self, id: &str);
 
+    /// Whether something takes connections at `host:port`; waits a moment at most.
+    ///
+    /// # Errors
+    /// The system's reason: `connection refused`.
+    fn reach(&mut self, addr: &str) -> Result<(), String>;
+
+    /// Tells the operator of something that may be a mistake.
+    fn warn(&mut self, line: &str);
+
     /// Both clocks.
     fn now(&self) -> Now;
 
@@ -270,6 +279,8 @@ pub struct Compiled<U> {
     pub reads: Vec<(String, Option<Vec<String>>)>,
     /// Whether it needs the data port.
     pub needs_data_port: bool,
+    /// What in its definition may be a mistake, a line each.
+    pub warnings: Vec<String>,
 }
 
 /// How a run ended by itself.

@@ -1,11 +1,12 @@
-//! Conf keys and named connections that the management API makes.
+//! Conf keys that the management API makes.
 //!
-//! Conf keys of sources are laid over the sections of their file in [`Config`](crate::config::Config); those of sinks and
-//! connections are kept and shown. A running rule keeps what it was started with.
+//! Those of sources are laid over the sections of their file in [`Config`](crate::config::Config); those of sinks and connections are
+//! kept and shown. A running rule keeps what it was started with.
 
+use core::time::Duration;
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::access::{self, Reloaded};
 use super::host::{Fault, Host, Kind};
@@ -13,6 +14,7 @@ use super::text::go_json;
 use super::{Control, record};
 use crate::config::credentials;
 use crate::rule::def;
+use crate::rule::options::go_duration;
 use crate::sql::ddl::check_id;
 
 /// Says what could not be read again.
@@ -52,15 +54,6 @@ impl Group {
     }
 }
 
-/// A named connection.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Connection {
-    /// Its type.
-    pub kind: String,
-    /// Its properties.
-    pub props: Map<String, Value>,
-}
-
 impl<H: Host> Control<H> {
     /// Makes or replaces a conf key from the text of a JSON object.
     ///
@@ -68,10 +61,16 @@ impl<H: Host> Control<H> {
     /// [`Fault::UNDEFINED`] for a bad name, [`Fault::CONF_KEY`] for a body that is no JSON object.
     pub fn put_key(&mut self, group: Group, kind: &str, name: &str, body: &str) -> Result<(), Fault> {
         check_id(name).map_err(|e| Fault::plain(format!("Invalid confKey: {e}")))?;
-        let wrong = |e: String| Fault::new(Fault::CONF_KEY, format!("Type conversion failed:{kind}.{e}"));
-        let Value::Object(props) = def::json(body).map_err(wrong)? else {
-            return Err(wrong("expected a JSON object".to_owned()));
+        let wrong = |e: String| match group {
+            Group::Connections => Fault::plain(format!("Invalid body: {e}")),
+            _ => Fault::new(Fault::CONF_KEY, format!("Type conversion failed:{kind}.{e}")),
         };
+        let mut props = match def::json(body).map_err(wrong)? {
+            Value::Object(props) => props,
+            Value::Null => Map::new(),
+            _ => return Err(wrong("json: cannot unmarshal the body, expected a JSON object".to_owned())),
+        };
+        durations_as_text(&mut props);
         self.store_key(group, kind, name, props).map_err(|e| Fault::new(Fault::CONF_KEY, e))
     }
 
@@ -161,6 +160,16 @@ impl<H: Host> Control<H> {
         })
     }
 
+    /// Types that have conf keys of the management API, each with their names.
+    #[must_use]
+    pub fn made_names(&self, group: Group) -> BTreeMap<String, Vec<String>> {
+        let mut out: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for (_, kind, name) in self.keys.keys().filter(|(g, ..)| *g == group) {
+            out.entry(kind.clone()).or_default().push(name.clone());
+        }
+        out
+    }
+
     /// Types that have conf keys of the management API, each with the JSON text of its keys, as `/data/export` shows them.
     #[must_use]
     pub fn exported_keys(&self, group: Group) -> BTreeMap<String, String> {
@@ -172,91 +181,31 @@ impl<H: Host> Control<H> {
         }
         out
     }
-
-    /// Makes a named connection.
-    ///
-    /// # Errors
-    /// [`Fault::UNDEFINED`] for a bad or used id, or no type.
-    pub fn create_connection(&mut self, id: &str, kind: &str, props: Map<String, Value>) -> Result<(), Fault> {
-        check_id(id).map_err(Fault::plain)?;
-        let under = |message: String| Fault::plain(format!("create connection failed: {message}"));
-        if kind.is_empty() {
-            return Err(under("connection id and type should be defined".to_owned()));
-        }
-        if self.connections.contains_key(id) {
-            return Err(under(format!("connection {id} already been created")));
-        }
-        self.store_connection(id, kind, props).map_err(under)
-    }
-
-    /// Replaces a named connection.
-    ///
-    /// # Errors
-    /// [`Fault::NOT_FOUND`], or no type.
-    pub fn put_connection(&mut self, id: &str, kind: &str, props: Map<String, Value>) -> Result<(), Fault> {
-        let under = |message: String| Fault::plain(format!("update connection failed: {message}"));
-        if kind.is_empty() {
-            return Err(under("connection id and type should be defined".to_owned()));
-        }
-        if !self.connections.contains_key(id) {
-            return Err(missing(id).under("update connection failed"));
-        }
-        self.store_connection(id, kind, props).map_err(under)
-    }
-
-    pub(super) fn store_connection(&mut self, id: &str, kind: &str, props: Map<String, Value>) -> Result<(), String> {
-        self.host.save(Kind::Connection, id, &record::connection(id, kind, &props))?;
-        self.connections.insert(id.to_owned(), Connection { kind: kind.to_owned(), props });
-        Ok(())
-    }
-
-    /// Removes a named connection.
-    ///
-    /// # Errors
-    /// [`Fault::NOT_FOUND`].
-    pub fn drop_connection(&mut self, id: &str) -> Result<(), Fault> {
-        if !self.connections.contains_key(id) {
-            return Err(missing(id).under("drop connection failed"));
-        }
-        self.host.remove(Kind::Connection, id).map_err(Fault::plain)?;
-        self.connections.remove(id);
-        Ok(())
-    }
-
-    /// One named connection as JSON.
-    ///
-    /// # Errors
-    /// [`Fault::NOT_FOUND`].
-    pub fn connection_json(&self, id: &str) -> Result<String, Fault> {
-        let found = self.connections.get(id).map(|connection| connection.json(id));
-        found.ok_or_else(|| missing(id))
-    }
-
-    /// All named connections as JSON.
-    #[must_use]
-    pub fn connections_json(&self) -> String {
-        let items: Vec<String> = self.connections.iter().map(|(id, connection)| connection.json(id)).collect();
-        format!("[{}]", items.join(","))
-    }
-
-    /// All named connections.
-    pub fn connections(&self) -> impl Iterator<Item = (&String, &Connection)> {
-        self.connections.iter()
-    }
 }
 
-impl Connection {
-    fn json(&self, id: &str) -> String {
-        // What takes readings needs no peer; the others are tried when a rule uses them.
-        let status = if matches!(self.kind.as_str(), "httppush" | "memory") { "connected" } else { "connecting" };
-        let text = |value: &str| super::text::json_string(value);
-        let props = go_json(&json!(self.props));
-        format!("{{\"id\":{},\"typ\":{},\"props\":{props},\"isNamed\":true,\"status\":{}}}", text(id), text(&self.kind), text(status))
+/// Whole numbers of milliseconds become text, as eKuiper stores them.
+fn durations_as_text(props: &mut Map<String, Value>) {
+    let text = |value: &Value| {
+        let ms = match value {
+            #[expect(clippy::cast_possible_truncation, reason = "a fraction is dropped, what is out of range saturates")]
+            Value::Number(n) => n.as_i64().or_else(|| n.as_f64().map(|x| x as i64))?,
+            Value::String(text) => text.parse().ok()?,
+            _ => return None,
+        };
+        u64::try_from(ms).ok().map(|ms| Value::String(go_duration(Duration::from_millis(ms))))
+    };
+    for name in ["timeout", "expiration", "interval"] {
+        if let Some(value) = props.get_mut(name)
+            && let Some(text) = text(value)
+        {
+            *value = text;
+        }
     }
-}
-
-fn missing(id: &str) -> Fault {
-    Fault::missing(format!("connection {id} not existed"))
+    if let Some(ttl) = props.get_mut("lookup").and_then(|lookup| lookup.get_mut("cacheTtl"))
+        && let Some(text) = text(ttl)
+    {
+        *ttl = text;
+    }
 }
 
 /// The name of a conf key among the stored definitions.

@@ -10,7 +10,7 @@ use crate::rule::RuleDef;
 use crate::rule::compile::{self, Definitions, PlanFault, Surroundings};
 use crate::rule::run::RuleUnit;
 use crate::rule::status::{self, Metric};
-use crate::source::Feed;
+use crate::source::{Feed, resolve};
 use crate::sql::ddl::Create;
 use crate::sql::plan::{Plan, SlotKind};
 use crate::time::Now;
@@ -56,11 +56,15 @@ impl Machine for Engine {
             return Err(Fault::new(Fault::EXECUTOR, format!("lookup table {name} cannot be used yet: only scan tables can be joined")));
         }
         let unit = compile::compile(def, sources, around)?;
+        let creates = def.sources().filter_map(|name| sources.get(name)).map(|source| &source.create);
+        let mut warnings: Vec<String> = creates.flat_map(|create| resolve::doubts(create, around.config)).collect();
+        warnings.extend(unit.sinks.iter().flat_map(|sink| sink.warnings()).cloned());
         let (names, edges) = status::topo(&unit);
         Ok(Compiled {
             topo: Topo { sources: names, edges },
             reads: reads(&unit.plan),
             needs_data_port: unit.sources.iter().any(|spec| matches!(spec.feed, Feed::Push(_))),
+            warnings,
             unit,
         })
     }
@@ -78,9 +82,6 @@ impl Machine for Engine {
     }
 
     fn start(&mut self, unit: RuleUnit, now: Now) -> Result<(), Fault> {
-        for warning in unit.sinks.iter().flat_map(|sink| sink.warnings()) {
-            log::warn!("rule {}: {warning}", unit.id);
-        }
         Self::start(self, unit, now).map_err(|fault| Fault::new(Fault::EXECUTOR, fault.0))
     }
 

@@ -7,9 +7,10 @@
 //! * [`host`]: what the outside must offer. [`record`]: the text of a stored definition.
 //! * [`sources`]: streams and tables. [`rules`]: rules and their life. [`schedule`]: what the patrol does every so often.
 //! * [`trial`]: rules that run for a while without being defined.
-//! * [`keys`]: conf keys and connections. [`ruleset`]: import and export.
+//! * [`keys`]: conf keys. [`connections`]: named connections. [`ruleset`]: import and export.
 
 mod access;
+pub mod connections;
 pub mod host;
 pub mod keys;
 mod machine;
@@ -27,8 +28,9 @@ pub(crate) mod fake;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+pub use connections::Connection;
 pub use host::{Compiled, DataListener, Ended, Fault, Host, Kind, Machine, Metric, Stored, System, Topo};
-pub use keys::{Connection, Group};
+pub use keys::Group;
 pub use rules::{Rule, State};
 pub use ruleset::Report;
 pub use sources::{Source, Sources, TableKind};
@@ -54,6 +56,7 @@ pub struct Control<H: Host> {
     rules: BTreeMap<String, Rule>,
     keys: Keys,
     connections: BTreeMap<String, Connection>,
+    peers: connections::Peers,
     /// What the last import of everything could not take.
     imported: Report,
     tasks: Vec<ruleset::Task>,
@@ -74,6 +77,7 @@ impl<H: Host> Control<H> {
             rules: BTreeMap::new(),
             keys: Keys::default(),
             connections: BTreeMap::new(),
+            peers: connections::Peers::new(),
             imported: Report::default(),
             tasks: Vec::new(),
             trials: Vec::new(),
@@ -143,7 +147,7 @@ impl<H: Host> Control<H> {
                 self.keep_key(group, &kind, &name, props);
             }
             Record::Connection { name, kind, props } => {
-                self.connections.insert(name, Connection { kind, props });
+                self.keep_connection(&name, Connection { kind, props });
             }
         }
         Ok(())

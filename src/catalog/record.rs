@@ -20,7 +20,7 @@ pub(super) enum Record {
     /// A conf key: group (`sources`, `sinks`, `connections`), type, name, properties.
     ConfKey { group: String, kind: String, name: String, props: Map<String, Value> },
     /// A named connection.
-    Connection { name: String, kind: String, props: Map<String, Value> },
+    Connection { name: String, kind: String, props: Option<Map<String, Value>> },
 }
 
 /// The record of a stream or table.
@@ -39,7 +39,7 @@ pub(super) fn conf_key(group: &str, kind: &str, name: &str, props: &Map<String, 
 }
 
 /// The record of a connection.
-pub(super) fn connection(name: &str, kind: &str, props: &Map<String, Value>) -> String {
+pub(super) fn connection(name: &str, kind: &str, props: Option<&Map<String, Value>>) -> String {
     lines(&json!({"format": FORMAT, "kind": Kind::Connection.word(), "name": name, "type": kind, "props": props}))
 }
 
@@ -73,7 +73,10 @@ pub(super) fn read(text: &str) -> Result<Record, String> {
         }
         "rule" => Record::Rule { name: member("name")?, text: member("text")? },
         "confkey" => Record::ConfKey { group: member("group")?, kind: member("type")?, name: member("name")?, props: props()? },
-        "connection" => Record::Connection { name: member("name")?, kind: member("type")?, props: props()? },
+        "connection" => {
+            let props = if value.get("props").is_some_and(Value::is_null) { None } else { Some(props()?) };
+            Record::Connection { name: member("name")?, kind: member("type")?, props }
+        }
         other => return Err(format!("unknown kind {other:?}")),
     })
 }
@@ -94,7 +97,7 @@ mod tests {
     fn refusals() {
         for (text, words) in [
             ("", "unexpected end"),
-            ("{", "invalid JSON"),
+            ("{", "unexpected end of JSON input"),
             ("{}", "format"),
             (r#"{"format":2,"kind":"rule"}"#, "newer"),
             (r#"{"format":1,"kind":"rule","name":"r"}"#, "text"),

@@ -295,7 +295,7 @@ impl<H: Host> Control<H> {
         }
         let sources: Vec<String> = def.sources().map(str::to_owned).collect();
         match sources.iter().find(|name| self.sources.get(name).is_none()) {
-            Some(name) => Err(format!("fail to get stream {name}, please check if stream is created")),
+            Some(name) => Err(format!("{name} is not found")),
             None => Ok(sources),
         }
     }
@@ -461,9 +461,12 @@ impl<H: Host> Control<H> {
     /// Columns of a rule's result as JSON.
     ///
     /// # Errors
-    /// [`Fault::NOT_FOUND`]; [`Fault::GENERAL`] before the first start.
+    /// [`Fault::NOT_FOUND`]; [`Fault::GENERAL`] unless it runs.
     pub fn rule_schema(&self, id: &str) -> Result<String, Fault> {
         let rule = self.started(id)?;
+        if !rule.state.is_live() {
+            return Err(Self::no_topo(id));
+        }
         let fields = rule.def.select.iter().flat_map(|select| &select.fields);
         let named: Vec<&str> = fields.filter(|f| !f.invisible).map(Field::output).filter(|name| *name != "*").collect();
         let mut sorted: Vec<(usize, &str)> = named.iter().copied().enumerate().collect();
@@ -476,10 +479,13 @@ impl<H: Host> Control<H> {
     fn started(&self, id: &str) -> Result<&Rule, Fault> {
         let Some(rule) = self.rules.get(id) else { return Err(Fault::missing(format!("Rule {id} is not found"))) };
         if rule.topo.is_none() {
-            let message = format!("Fail to get rule {id}'s topo, make sure the rule has been started before");
-            return Err(Fault::new(Fault::GENERAL, message));
+            return Err(Self::no_topo(id));
         }
         Ok(rule)
+    }
+
+    fn no_topo(id: &str) -> Fault {
+        Fault::new(Fault::GENERAL, format!("Fail to get rule {id}'s topo, make sure the rule has been started before"))
     }
 
     /// Notes whether tracing is wanted.
@@ -548,7 +554,7 @@ impl<H: Host> Control<H> {
 
     /// Starts a run, in place of an older one of the same rule.
     pub(super) fn run(&mut self, id: &str, compiled: Compiled<Unit<H>>) -> Result<(), Fault> {
-        let Compiled { unit, topo, reads, needs_data_port } = compiled;
+        let Compiled { unit, topo, reads, needs_data_port, warnings } = compiled;
         if needs_data_port {
             self.open_data_port()?;
         }
@@ -557,6 +563,7 @@ impl<H: Host> Control<H> {
         // A failed start may have opened the port, a new run may need it no more.
         self.close_unneeded_data_port();
         let now = started?;
+        warnings.iter().for_each(|line| self.host.warn(&format!("rule {id}: {line}")));
         if let Some(rule) = self.rules.get_mut(id) {
             rule.state = State::Running;
             rule.message.clear();

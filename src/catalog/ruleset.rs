@@ -147,7 +147,7 @@ impl<H: Host> Control<H> {
     fn connections_by_kind(&self) -> BTreeMap<String, Map<String, Value>> {
         let mut out: BTreeMap<String, Map<String, Value>> = BTreeMap::new();
         for (id, connection) in &self.connections {
-            out.entry(connection.kind.clone()).or_default().insert(id.clone(), Value::Object(connection.props.clone()));
+            out.entry(connection.kind.clone()).or_default().insert(id.clone(), Value::Object(connection.props.clone().unwrap_or_default()));
         }
         out
     }
@@ -278,7 +278,9 @@ impl<H: Host> Control<H> {
             for (key, props) in entries(section) {
                 let parts: Vec<&str> = key.split('.').collect();
                 let result = match (parts.as_slice(), props) {
-                    ([_, kind, name], Value::Object(props)) if group == Group::Connections => self.store_connection(name, kind, props),
+                    ([_, kind, name], Value::Object(props)) if group == Group::Connections => {
+                        self.store_connection(name, kind, Some(props))
+                    }
                     ([_, kind, name], Value::Object(props)) => self.store_key(group, kind, name, props),
                     _ => Err("expected GROUP.TYPE.NAME: {properties}".to_owned()),
                 };
@@ -324,7 +326,11 @@ impl<H: Host> Control<H> {
             out.push((section, format!("{}.{kind}.{name}", group.word()), Value::Object(props)));
         }
         for (id, connection) in &self.connections {
-            out.push(("connectionConfig", format!("connections.{}.{id}", connection.kind), Value::Object(connection.props.clone())));
+            out.push((
+                "connectionConfig",
+                format!("connections.{}.{id}", connection.kind),
+                Value::Object(connection.props.clone().unwrap_or_default()),
+            ));
         }
         out
     }
@@ -375,7 +381,7 @@ impl<H: Host> Control<H> {
             let Value::Object(props) = props else { return Err(format!("{name}: expected an object")) };
             crate::sql::ddl::check_id(&name)?;
             if group == Group::Connections {
-                self.store_connection(&name, kind, props)?;
+                self.store_connection(&name, kind, Some(props))?;
             } else {
                 self.store_key(group, kind, &name, props)?;
             }
@@ -404,7 +410,7 @@ impl<H: Host> Control<H> {
         }
         for id in self.connections.keys().cloned().collect::<Vec<_>>() {
             faults.extend(self.host.remove(Kind::Connection, &id).err());
-            self.connections.remove(&id);
+            self.forget_connection(&id);
         }
         faults
     }
@@ -446,8 +452,11 @@ fn sections_json(of: impl Fn(&'static str) -> Map<String, Value>) -> String {
 
 /// The sections of an export: name to text. Members that are null or missing are empty.
 fn sections(text: &str) -> Result<BTreeMap<&'static str, BTreeMap<String, String>>, String> {
-    let value = def::json(text)?;
-    let Value::Object(map) = value else { return Err("expected an object".to_owned()) };
+    let map = match def::json(text)? {
+        Value::Object(map) => map,
+        Value::Null => Map::new(),
+        _ => return Err("json: cannot unmarshal the text, expected an object".to_owned()),
+    };
     let mut out = BTreeMap::new();
     for section in SECTIONS {
         let found = map.get(section).or_else(|| map.iter().find(|(key, _)| key.eq_ignore_ascii_case(section)).map(|(_, v)| v));
@@ -498,7 +507,7 @@ mod tests {
     fn what_is_no_ruleset() {
         let mut c = control();
         let deep = "[".repeat(100_000);
-        for text in ["", "x", "[]", "null", r#"{"streams":[]}"#, r#"{"rules":{"r":{}}}"#, deep.as_str()] {
+        for text in ["", "x", "[]", r#"{"streams":[]}"#, r#"{"rules":{"r":{}}}"#, deep.as_str()] {
             assert!(c.import_ruleset(text).is_err(), "{text:.40}");
             assert!(c.import_all(text, false).is_err(), "{text:.40}");
         }

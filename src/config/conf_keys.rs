@@ -167,8 +167,15 @@ impl ConfKeys {
                 continue;
             }
             let mut props = Props::default();
-            if let Some(section) = found.sections.iter().find(|s| s.name == *name) {
-                props.lay_props(&section.props);
+            match found.sections.iter().find(|s| s.name == *name) {
+                Some(section) => props.lay_props(&section.props),
+                // What the API made alone is shown as it came, but for secrets.
+                None => {
+                    let mut made = found.rest.iter().find(|(n, _)| n == name).map(|(_, map)| map.clone()).unwrap_or_default();
+                    credentials::mask(&mut made);
+                    view.insert(name.clone(), Value::Object(made));
+                    continue;
+                }
             }
             if let Some((_, map)) = found.rest.iter().find(|(n, _)| n == name) {
                 for (key, value) in map {

@@ -82,6 +82,8 @@ pub struct Config {
     pub notes: Vec<Note>,
     origins: BTreeMap<String, Origin>,
     conf_keys: conf_keys::ConfKeys,
+    /// Properties of the named connections that the management API made.
+    connections: BTreeMap<String, Map<String, Value>>,
 }
 
 /// Section `basic`.
@@ -300,6 +302,22 @@ impl Config {
     /// Takes the conf keys of files from `newer`; those that the management API made stay, and so does everything else.
     pub fn reload_conf_keys(&mut self, newer: &Self) {
         self.conf_keys.take_files(&newer.conf_keys);
+    }
+
+    /// Makes or replaces a named connection of the management API.
+    pub fn set_connection(&mut self, id: &str, props: Map<String, Value>) {
+        self.connections.insert(id.to_owned(), props);
+    }
+
+    /// Removes a named connection.
+    pub fn remove_connection(&mut self, id: &str) {
+        self.connections.remove(id);
+    }
+
+    /// The properties of a named connection.
+    #[must_use]
+    pub fn connection(&self, id: &str) -> Option<&Map<String, Value>> {
+        self.connections.get(id)
     }
 
     /// The body of `GET /metadata/sources/yaml/{kind}`: every section by name, as written but for secrets; empty for an unknown

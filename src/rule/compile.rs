@@ -4,6 +4,8 @@
 
 use std::sync::Arc;
 
+use serde_json::{Map, Value};
+
 use super::def::RuleDef;
 use super::memory::misfit;
 use super::ops::Ops;
@@ -130,6 +132,9 @@ pub fn compile(def: &RuleDef, definitions: &dyn Definitions, around: &Surroundin
         .map(|create| resolve(create, config, around.tls).map(Arc::new).map_err(PlanFault::executor))
         .collect::<Result<_, _>>()?;
     plan.meta |= def.options.send_meta_to_sink;
+    if def.options.is_event_time && specs.iter().any(|spec| !spec.table && spec.timestamp.is_none()) {
+        return Err(PlanFault::plan("preprocessor is set to be event time but stream option TIMESTAMP not found"));
+    }
     if def.options.is_event_time && matches!(plan.window.as_ref().map(|w| &w.kind), Some(WindowKind::Count { .. })) {
         return Err(PlanFault::executor("unsupported window type 5: a count window does not go with event time"));
     }
@@ -144,12 +149,16 @@ pub fn compile(def: &RuleDef, definitions: &dyn Definitions, around: &Surroundin
     let mut sinks: Vec<SinkUnit> = Vec::new();
     for (action, kinds) in def.actions.iter().enumerate() {
         for (kind, props) in kinds {
-            let empty = serde_json::Map::new();
             let props = match props {
                 serde_json::Value::Object(props) => props,
-                serde_json::Value::Null => &empty,
-                _ => return Err(PlanFault::executor(format!("expect map[string]interface{{}} type for the action {kind} properties"))),
+                other => {
+                    let found = if other.is_null() { "<nil>".to_owned() } else { other.to_string() };
+                    let words = "expect map[string]interface{} type for the action properties, but found";
+                    return Err(PlanFault::executor(format!("{words} {found}")));
+                }
             };
+            let shared = with_connection(props, config)?;
+            let props = shared.as_ref().unwrap_or(props);
             let env = SinkEnv {
                 rule: &def.id,
                 action,
@@ -196,6 +205,22 @@ pub fn compile(def: &RuleDef, definitions: &dyn Definitions, around: &Surroundin
         time_slots,
         plan,
     })
+}
+
+/// The properties of an action with those of the named connection that it selects, which win; `None` when it selects none.
+fn with_connection(props: &Map<String, Value>, config: &Config) -> Result<Option<Map<String, Value>>, PlanFault> {
+    let Some((name, id)) = props.iter().find(|(name, _)| name.eq_ignore_ascii_case("connectionSelector")) else { return Ok(None) };
+    let Some(id) = id.as_str().filter(|id| !id.is_empty()) else { return Ok(None) };
+    let Some(connection) = config.connection(id) else {
+        return Err(PlanFault::executor(format!("connectionSelector: connection {id} not existed")));
+    };
+    let mut merged = props.clone();
+    merged.remove(name);
+    for (name, value) in connection {
+        merged.retain(|own, _| !own.eq_ignore_ascii_case(name));
+        merged.insert(name.clone(), value.clone());
+    }
+    Ok(Some(merged))
 }
 
 /// A slot for the TIMESTAMP column of each stream.

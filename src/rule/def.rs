@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::fields::{Fields, kind};
 use super::options::RuleOptions;
 use crate::config::RuleDefaults;
-use crate::json::scan;
+use crate::json::{scan, words};
 use crate::sql::{ast::Select, ddl::check_id, parse};
 
 /// What a rule's JSON says.
@@ -59,7 +59,8 @@ impl RuleDef {
             if def.graph {
                 return Err(format!("Rule {} has both sql and graph.", def.id));
             }
-            def.select = Some(parse::select(&def.sql).map_err(|e| e.to_string())?);
+            let said = |e: String| if e.ends_with("is not a select statement.") { e } else { format!("Parse SQL {} error: {e}.", def.sql) };
+            def.select = Some(parse::select(&def.sql).map_err(|e| said(e.to_string()))?);
             if def.actions.is_empty() {
                 return Err("Missing rule actions.".to_owned());
             }
@@ -75,22 +76,25 @@ impl RuleDef {
     pub fn read(id: &str, text: &str, defaults: &RuleDefaults) -> Result<Self, String> {
         let value = json(text)?;
         let Some(map) = value.as_object() else {
-            return Err(format!("cannot unmarshal {} into a rule, expected an object", kind(&value)));
+            return Err(format!("json: cannot unmarshal {} into Go value of type def.Rule", kind(&value)));
         };
-        let f = Fields::new(map, "");
-        let actions = f.read("actions", "a list of objects", |v| v.as_array()?.iter().map(|a| a.as_object().cloned()).collect())?;
+        let f = Fields::new(map, "Rule", "");
+        let action = |a: &Value| if a.is_null() { Some(Map::new()) } else { a.as_object().cloned() };
+        let actions = f.read("actions", "[]map[string]interface {}", |v| v.as_array()?.iter().map(action).collect())?;
         Ok(Self {
             id: f.text("id")?.unwrap_or_else(|| id.to_owned()),
             name: f.text("name")?.unwrap_or_default(),
             sql: f.text("sql")?.unwrap_or_default(),
             select: None,
             actions: actions.unwrap_or_default(),
-            options: f.object("options")?.map_or_else(|| Ok(RuleOptions::defaults(defaults)), |map| RuleOptions::parse(map, defaults))?,
+            options: f
+                .object("options", "def.RuleOption")?
+                .map_or_else(|| Ok(RuleOptions::defaults(defaults)), |map| RuleOptions::parse(map, defaults))?,
             triggered: f.boolean("triggered")?.unwrap_or(true),
             version: f.text("version")?.unwrap_or_default(),
             temp: f.boolean("temp")?.unwrap_or(false),
             tags: f.texts("tags")?,
-            graph: f.object("graph")?.is_some(),
+            graph: f.object("graph", "def.RuleGraph")?.is_some(),
         })
     }
 
@@ -121,8 +125,10 @@ pub fn json(text: &str) -> Result<Value, String> {
     if text.trim_ascii().is_empty() {
         return Err("unexpected end of JSON input".to_owned());
     }
-    scan::check(text, |_| {}).map_err(|e| format!("invalid JSON: {e}"))?;
-    serde_json::from_str(text).map_err(|e| format!("invalid JSON: {e}"))
+    // Go's words where it refuses the text as well.
+    let said = |ours: String| words::complaint(text, false).unwrap_or(ours);
+    scan::check(text, |_| {}).map_err(|e| said(format!("invalid JSON: {e}")))?;
+    serde_json::from_str(text).map_err(|e| said(format!("invalid JSON: {e}")))
 }
 
 /// Whether a definition of version `new` may take the place of one of version `old`: it is greater as text, or both have none.
@@ -155,7 +161,7 @@ mod tests {
         for (id, text, words) in [
             ("", "{not json", "Parse rule {not json error"),
             ("", "", "unexpected end of JSON input"),
-            ("", "null", "cannot unmarshal null into a rule"),
+            ("", "null", "cannot unmarshal null into Go value of type def.Rule"),
             ("", "[]", "cannot unmarshal array"),
             ("", deep.as_str(), "Parse rule [["),
             ("", wide.as_str(), "Parse rule"),
@@ -169,8 +175,12 @@ mod tests {
             ("", r#"{"id":"r1","sql":"SELECT * FROM demo","graph":{}}"#, "Rule r1 has both sql and graph."),
             ("", r#"{"id":"r1","sql":"SELECT * FROM demo"}"#, "Missing rule actions."),
             ("", r#"{"id":"r1","sql":"SELECT * FROM demo","actions":[]}"#, "Missing rule actions."),
-            ("", r#"{"id":"r1","sql":"SELECT * FROM demo","actions":{}}"#, "a list of objects"),
-            ("", r#"{"id":1}"#, "cannot unmarshal number into id"),
+            (
+                "",
+                r#"{"id":"r1","sql":"SELECT * FROM demo","actions":{}}"#,
+                "cannot unmarshal object into Go struct field Rule.actions of type",
+            ),
+            ("", r#"{"id":1}"#, "cannot unmarshal number into Go struct field Rule.id of type string"),
             (
                 "",
                 r#"{"id":"r1","sql":"SELECT * FROM demo","actions":[{"log":{}}],"options":{"bufferLength":-1}}"#,

@@ -118,7 +118,7 @@ impl RuleOptions {
     /// The first member whose JSON type is wrong, by its path.
     pub fn parse(map: &Map<String, Value>, rule: &RuleDefaults) -> Result<Self, String> {
         let mut o = Self::defaults(rule);
-        let f = Fields::new(map, "options.");
+        let f = Fields::new(map, "RuleOption", "options.");
         flag(&f, "debug", &mut o.debug)?;
         text(&f, "logFilename", &mut o.log_filename)?;
         flag(&f, "isEventTime", &mut o.is_event_time)?;
@@ -151,28 +151,28 @@ impl RuleOptions {
                 Some(word) => return Err(format!("options.{name}: expected {on} or {off}, found {word}")),
             }
         }
-        if let Some(restart) = f.object("restartStrategy")? {
-            count(&Fields::new(restart, "options.restartStrategy."), "attempts", &mut o.restart_attempts, negative)?;
+        if let Some(restart) = f.object("restartStrategy", "def.RestartStrategy")? {
+            count(&Fields::new(restart, "RestartStrategy", "options.restartStrategy."), "attempts", &mut o.restart_attempts, negative)?;
         }
-        if let Some(plan) = f.object("planOptimizeStrategy")? {
-            let f = Fields::new(plan, "options.planOptimizeStrategy.");
+        if let Some(plan) = f.object("planOptimizeStrategy", "def.PlanOptimizeStrategy")? {
+            let f = Fields::new(plan, "PlanOptimizeStrategy", "options.planOptimizeStrategy.");
             flag(&f, "enableIncrementalWindow", &mut o.incremental_window)?;
             for name in ["enableAliasPushdown", "disableAliasRefCal"] {
                 f.boolean(name)?;
             }
-            if let Some(window) = f.object("windowOption")? {
-                let f = Fields::new(window, "options.planOptimizeStrategy.windowOption.");
+            if let Some(window) = f.object("windowOption", "def.WindowOption")? {
+                let f = Fields::new(window, "WindowOption", "options.planOptimizeStrategy.windowOption.");
                 flag(&f, "enableSendSlidingWindowTwice", &mut o.sliding_twice)?;
                 f.text("windowVersion")?;
             }
-            if let Some(control) = f.object("optimizeControl")? {
-                Fields::new(control, "options.planOptimizeStrategy.optimizeControl.").texts("disableOptimizeRules")?;
+            if let Some(control) = f.object("optimizeControl", "def.OptimizeControl")? {
+                Fields::new(control, "OptimizeControl", "options.planOptimizeStrategy.optimizeControl.").texts("disableOptimizeRules")?;
             }
         }
-        if let Some(experiment) = f.object("experiment")? {
-            Fields::new(experiment, "options.experiment.").boolean("useSliceTuple")?;
+        if let Some(experiment) = f.object("experiment", "def.ExpOpts")? {
+            Fields::new(experiment, "ExpOpts", "options.experiment.").boolean("useSliceTuple")?;
         }
-        if let Some(ranges) = f.read("cronDatetimeRange", "a list of ranges", Value::as_array)? {
+        if let Some(ranges) = f.read("cronDatetimeRange", "[]schedule.DatetimeRange", Value::as_array)? {
             o.cron_datetime_range = ranges.iter().map(range).collect::<Result<_, _>>()?;
         }
         Ok(o)
@@ -189,8 +189,6 @@ impl RuleOptions {
             ("bufferLength", "invalidBufferLength:bufferLength must be greater than 0"),
             ("lateTolerance", "invalidLateTol:lateTol must be greater than 0"),
             ("attempts", "invalidRestartAttempts:restart attempts must be greater than 0"),
-            ("checkpointInterval", "invalidCheckpointInterval:checkpointInterval must not be negative"),
-            ("forceExitTimeout", "invalidForceExitTimeout:forceExitTimeout must not be negative"),
         ] {
             if self.negative.contains(&name) {
                 faults.push(words.to_owned());
@@ -340,9 +338,12 @@ fn decimal(whole: u64, rest: u32, per: u32) -> String {
 fn range(value: &Value) -> Result<DatetimeRange, String> {
     let path = "options.cronDatetimeRange.";
     let Some(map) = value.as_object() else {
-        return Err(format!("cannot unmarshal {} into options.cronDatetimeRange, expected objects", super::fields::kind(value)));
+        return Err(format!(
+            "json: cannot unmarshal {} into Go struct field RuleOption.options.cronDatetimeRange of type schedule.DatetimeRange",
+            super::fields::kind(value)
+        ));
     };
-    let f = Fields::new(map, path);
+    let f = Fields::new(map, "DatetimeRange", path);
     Ok(DatetimeRange {
         begin: f.text("begin")?.unwrap_or_default(),
         end: f.text("end")?.unwrap_or_default(),
@@ -390,7 +391,10 @@ fn duration(f: &Fields<'_>, name: &'static str, to: &mut Duration, negative: &mu
     match read {
         Ok(value) => *to = value,
         Err(DurationError::Negative) => negative.push(name),
-        Err(e) => return Err(f.wrong(name, value, &e.to_string().replace("expected ", ""))),
+        Err(_) => match value {
+            Value::String(text) => return Err(format!("time: invalid duration {text:?}")),
+            _ => return Err(f.wrong(name, value, "cast.DurationConf")),
+        },
     }
     Ok(())
 }
@@ -429,18 +433,18 @@ mod tests {
     fn wrong_types_name_the_path() {
         for (json, word) in [
             (r#"{"concurrency":"2"}"#, "options.concurrency"),
-            (r#"{"concurrency":1.5}"#, "a whole number"),
+            (r#"{"concurrency":1.5}"#, "number 1.5 into Go struct field RuleOption.options.concurrency of type int"),
             (r#"{"sendError":1}"#, "options.sendError"),
-            (r#"{"lateTolerance":"soon"}"#, "a duration such as"),
             (r#"{"lateTolerance":true}"#, "options.lateTolerance"),
             (r#"{"restartStrategy":{"attempts":"x"}}"#, "options.restartStrategy.attempts"),
-            (r#"{"restartStrategy":3}"#, "an object"),
-            (r#"{"cronDatetimeRange":{}}"#, "a list of ranges"),
+            (r#"{"restartStrategy":3}"#, "def.RestartStrategy"),
+            (r#"{"cronDatetimeRange":{}}"#, "[]schedule.DatetimeRange"),
             (r#"{"cron":5}"#, "options.cron"),
         ] {
             let e = parse(json).expect_err(json);
             assert!(e.contains(word) && e.contains("cannot unmarshal"), "{json}: {e}");
         }
+        assert_eq!(parse(r#"{"lateTolerance":"soon"}"#), Err("time: invalid duration \"soon\"".to_owned()));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The management port's side of the catalog: requests become commands on a worker thread, one at a time; and the patrol.
 
 use std::{
+    cell::Cell,
     rc::Rc,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -26,21 +27,25 @@ use crate::{
 /// The catalog as tasks share it. A worker holds it for one command.
 pub type Shared<H> = Arc<Mutex<Control<H>>>;
 
+/// Exit code that asks whoever runs the process to start it again, as eKuiper's.
+const START_AGAIN: u8 = 100;
+
 /// What stands behind the management port.
 #[derive(Debug)]
 pub struct Admin<H: Host> {
     control: Shared<H>,
     basic: Basic,
     stop: Rc<Bell>,
+    code: Rc<Cell<u8>>,
     trials: Rc<Trials>,
 }
 
 impl<H: Host + Send + 'static> Admin<H> {
-    /// Answers for `control`. `stop` rings once `POST /stop` was answered.
+    /// Answers for `control`. `stop` rings once the process was asked to end, by then with the exit code in `code`.
     #[must_use]
-    pub fn new(control: Shared<H>, stop: Rc<Bell>, trials: Rc<Trials>) -> Self {
+    pub fn new(control: Shared<H>, stop: Rc<Bell>, code: Rc<Cell<u8>>, trials: Rc<Trials>) -> Self {
         let basic = lock(&control).config.basic.clone();
-        Self { control, basic, stop, trials }
+        Self { control, basic, stop, code, trials }
     }
 }
 
@@ -58,6 +63,10 @@ impl<H: Host + Send + 'static> Manage for Admin<H> {
         let response = smol::unblock(move || api::handle(&mut lock(&control), &asked(request))).await;
         match (response.then, trial) {
             (Then::Stop, _) => self.stop.ring(),
+            (Then::Restart, _) => {
+                self.code.set(START_AGAIN);
+                self.stop.ring();
+            }
             (Then::Events, Some(id)) => {
                 return match self.trials.watch(&id) {
                     Some(watch) => Answer::Events(watch, response.fields),

@@ -9,6 +9,7 @@
 //! One thread runs data port, rules, sockets of sinks and management HTTP; management commands run one at a time on a worker; files
 //! and log lines are written by threads of their own.
 
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::rc::Rc;
@@ -143,7 +144,8 @@ fn serve(options: &Options, file: Option<&Path>, mut config: Config, clock: Cloc
     let control = Arc::new(Mutex::new(Control::new(ShellHost::new(link, store, clock), config, zone)));
     let stop = Rc::new(Bell::default());
     let trials = Rc::new(Trials::default());
-    let admin = Rc::new(Admin::new(Arc::clone(&control), Rc::clone(&stop), Rc::clone(&trials)));
+    let code = Rc::new(Cell::new(0));
+    let admin = Rc::new(Admin::new(Arc::clone(&control), Rc::clone(&stop), Rc::clone(&code), Rc::clone(&trials)));
 
     executor.spawn(answer_asks(asks, port.clone(), clock, Rc::clone(&executor), Rc::clone(&writer), trials)).detach();
     executor.spawn(take_turns(port.clone(), work, clock)).detach();
@@ -183,7 +185,7 @@ fn serve(options: &Options, file: Option<&Path>, mut config: Config, clock: Cloc
         if !writer.finish(Duration::from_secs(1)) {
             log::warn!("the writer thread did not finish: what it still held is not on disk");
         }
-        0
+        code.get()
     }))
 }
 

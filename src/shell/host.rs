@@ -3,8 +3,10 @@
 //! A worker thread runs management commands one at a time; [`Link`] carries a closure to the data thread, which runs it between two
 //! readings, and brings the result back.
 
+use std::net::{TcpStream, ToSocketAddrs as _};
 use std::path::Path;
 use std::sync::mpsc;
+use std::time::Duration;
 
 use smol::channel::{Receiver, Sender};
 
@@ -141,6 +143,23 @@ impl Host for ShellHost {
 
     fn remove_upload(&mut self, name: &str) -> Result<(), String> {
         self.store.remove_upload(name)
+    }
+
+    fn reach(&mut self, addr: &str) -> Result<(), String> {
+        const PATIENCE: Duration = Duration::from_millis(250);
+        let addrs = addr.to_socket_addrs().map_err(|error| super::net::reason(&error))?;
+        let mut result = Err("no address".to_owned());
+        for addr in addrs.take(2) {
+            result = TcpStream::connect_timeout(&addr, PATIENCE).map(drop).map_err(|error| super::net::reason(&error));
+            if result.is_ok() {
+                break;
+            }
+        }
+        result
+    }
+
+    fn warn(&mut self, line: &str) {
+        log::warn!("{line}");
     }
 
     fn trial_ended(&mut self, id: &str) {

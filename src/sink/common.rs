@@ -94,9 +94,8 @@ impl Common {
         props.object("compressionProps")?;
         props.object("encProps")?;
         props.int("concurrency")?;
-        if props.text("connectionSelector")?.is_some_and(|name| !name.is_empty()) {
-            return Err("connectionSelector: shared connections are not supported yet".into());
-        }
+        // What it selects is among the properties already; an empty one selects nothing.
+        props.text("connectionSelector")?;
         Ok(Self {
             send_single: props.flag("sendSingle")?.unwrap_or(false),
             omit_if_empty: props.flag("omitIfEmpty")?.unwrap_or(false),
@@ -189,7 +188,7 @@ mod tests {
             (r#"{"memoryCacheThreshold":-1}"#, "memoryCacheThreshold"),
             (r#"{"resendPriority":2}"#, "resendPriority"),
             (r#"{"resendInterval":-1}"#, "resendInterval"),
-            (r#"{"connectionSelector":"x"}"#, "connectionSelector"),
+            (r#"{"connectionSelector":5}"#, "connectionSelector"),
         ] {
             assert!(read(text).as_ref().is_err_and(|e| e.contains(why)), "{text}: {:?}", read(text).err());
         }

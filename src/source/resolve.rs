@@ -24,13 +24,12 @@ use crate::wire::{Method, Reply};
 const RETAIN_DEFAULT: usize = 1;
 
 /// Properties that other issues bring: refused, so that nothing is silently different.
-const NOT_YET: [(&str, &str); 6] = [
+const NOT_YET: [(&str, &str); 5] = [
     ("mergeField", "merging by interval"),
     ("merger", "merging by interval"),
     ("payloadFormat", "second-level decoding"),
     ("payloadField", "second-level decoding"),
     ("payloadBatchField", "second-level decoding"),
-    ("connectionSelector", "named connections"),
 ];
 
 /// The spec of a stream or table. `files` reads the secrets of its credentials.
@@ -40,17 +39,7 @@ const NOT_YET: [(&str, &str); 6] = [
 pub fn resolve(create: &Create, config: &Config, files: &dyn TlsLoader) -> Result<StreamSpec, String> {
     let kind = source_type(create);
     let options = &create.options;
-    let mut props = match kind.as_str() {
-        "httppush" | "simulator" => config.conf_key(&kind, &options.conf_key).map_err(|e| e.to_string())?,
-        _ => Props::default(),
-    };
-    if !options.extra.is_empty() {
-        match serde_json::from_str::<serde_json::Value>(&options.extra) {
-            Ok(serde_json::Value::Object(extra)) if credentials::holds_secret(&extra) => return Err(secret_in_extra(&create.name)),
-            Ok(serde_json::Value::Object(extra)) => props.lay(&extra, &Origin::Extra),
-            _ => return Err(format!("EXTRA of {} is no JSON object", create.name)),
-        }
-    }
+    let props = layers(create, config)?;
     props.check().map_err(|e| e.to_string())?;
     for (name, what) in NOT_YET {
         if props.get(name).is_some_and(|p| !p.value.is_null() && p.value != "") {
@@ -72,9 +61,6 @@ pub fn resolve(create: &Create, config: &Config, files: &dyn TlsLoader) -> Resul
         "simulator" => Feed::Simulator(SimFeed::read(&props)?),
         other => return Err(format!("source type {other} not found: httppush, memory and simulator are supported")),
     };
-    if let Some(missing) = &props.missing {
-        log::warn!("stream {}: there is no conf key {missing} of {kind}: the default section serves it", create.name);
-    }
     let overflow = match props.text("overflow").map_err(error)?.as_deref() {
         None | Some("reject") => Overflow::Reject,
         Some("drop_oldest") => Overflow::DropOldest,
@@ -113,6 +99,51 @@ pub fn resolve(create: &Create, config: &Config, files: &dyn TlsLoader) -> Resul
     })
 }
 
+/// Properties of a stream or table: conf key, then EXTRA, then the named connection that these select.
+fn layers(create: &Create, config: &Config) -> Result<Props, String> {
+    let kind = source_type(create);
+    let options = &create.options;
+    let mut props = match kind.as_str() {
+        "httppush" | "simulator" => config.conf_key(&kind, &options.conf_key).map_err(|e| e.to_string())?,
+        _ => Props::default(),
+    };
+    if !options.extra.is_empty() {
+        match serde_json::from_str::<serde_json::Value>(&options.extra) {
+            Ok(serde_json::Value::Object(extra)) if credentials::holds_secret(&extra) => return Err(secret_in_extra(&create.name)),
+            Ok(serde_json::Value::Object(extra)) => props.lay(&extra, &Origin::Extra),
+            _ => return Err(format!("EXTRA of {} is no JSON object", create.name)),
+        }
+    }
+    let selected = props.text("connectionSelector").map_err(|e| e.to_string())?;
+    if let Some(connection) = selected.and_then(|id| config.connection(&id)) {
+        props.lay(connection, &Origin::Rest);
+    }
+    Ok(props)
+}
+
+/// The named connection that a stream or table selects.
+#[must_use]
+pub fn connection_of(create: &Create, config: &Config) -> Option<String> {
+    layers(create, config).ok()?.text("connectionSelector").ok()?
+}
+
+/// What in a definition may be a mistake, a line each: names that do not exist, so that defaults stand in for them.
+#[must_use]
+pub fn doubts(create: &Create, config: &Config) -> Vec<String> {
+    let Ok(props) = layers(create, config) else { return Vec::new() };
+    let mut lines = Vec::new();
+    let kind = source_type(create);
+    if let Some(missing) = &props.missing {
+        lines.push(format!("stream {}: there is no conf key {missing} of {kind}: the default section serves it", create.name));
+    }
+    if let Ok(Some(id)) = props.text("connectionSelector")
+        && config.connection(&id).is_none()
+    {
+        lines.push(format!("stream {}: there is no connection {id}: its own properties serve it", create.name));
+    }
+    lines
+}
+
 /// TYPE in lower case; without it a stream is mqtt and a table a file, as in eKuiper.
 fn source_type(create: &Create) -> String {
     match create.options.kind_of_source.to_ascii_lowercase() {
@@ -137,8 +168,12 @@ fn push(create: &Create, props: &Props, files: &dyn TlsLoader) -> Result<PushFee
         Some("PUT") => Method::Put,
         Some(other) => return Err(format!("method {other} is not supported, must be POST or PUT")),
     };
-    let endpoint = match &create.options.datasource {
-        text if !text.is_empty() => text.clone(),
+    // A named connection is an endpoint of its own, whatever DATASOURCE says.
+    let selected = props.text("connectionSelector").map_err(error)?.is_some();
+    let shared = if selected { props.get("datasource").and_then(|p| p.value.as_str()).filter(|text| !text.is_empty()) } else { None };
+    let endpoint = match (shared, &create.options.datasource) {
+        (Some(text), _) => text.to_owned(),
+        (None, text) if !text.is_empty() => text.clone(),
         _ => props.text("endpoint").map_err(error)?.unwrap_or_else(|| format!("/{}", create.name)),
     };
     let template = Template::parse(&endpoint)?;
