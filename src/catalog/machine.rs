@@ -72,7 +72,8 @@ impl Machine for Engine {
     fn explain(def: &RuleDef, sources: &Sources, around: &Surroundings<'_>) -> Result<String, Fault> {
         let (plan, _) = compile::plan(def, sources, around)?;
         let Some(select) = &def.select else { return Err(Fault::plain("only support explain sql now")) };
-        crate::sql::explain::explain(select, &plan, def.options.is_event_time, true).map_err(|e| Fault::plain(e.to_string()))
+        crate::sql::explain::explain(select, &plan, def.options.is_event_time, !def.options.aliases_apart)
+            .map_err(|e| Fault::plain(e.to_string()))
     }
 
     fn explain_bounds(def: &RuleDef, sources: &Sources, around: &Surroundings<'_>) -> Result<String, Fault> {

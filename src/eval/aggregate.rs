@@ -129,10 +129,10 @@ impl Kinds {
         Ok(())
     }
 
-    /// Puts the results for `group` into the row's slots.
+    /// Puts the results for `group` into the row's slots; what a row broke is told to the expression that reads the slot.
     ///
     /// # Errors
-    /// The first fault: a value of a wrong type, a full scratch.
+    /// A full scratch.
     pub fn results<'a>(
         &self,
         view: View<'a>,
@@ -144,13 +144,17 @@ impl Kinds {
         for (i, (kind, aggregate)) in self.0.iter().zip(list).enumerate() {
             // Nothing was added: all are nil.
             let value = match group {
-                None => Value::Null,
+                None => Ok(Value::Null),
                 Some(group) => {
                     let acc = view.get(group).get(base + i * ACC_BYTES..).and_then(|a| a.get(..ACC_BYTES)).unwrap_or(&[]);
-                    result(view, acc, *kind, aggregate.name, ev.ctx.scratch)?
+                    result(view, acc, *kind, aggregate.name, ev.ctx.scratch)
                 }
             };
-            ev.row.set(aggregate.slot, Some(value));
+            match value {
+                Ok(value) => ev.row.set(aggregate.slot, Some(value)),
+                Err(Fault::FULL) => return Err(Fault::FULL),
+                Err(fault) => ev.row.set_broken(aggregate.slot, fault),
+            }
         }
         Ok(())
     }
@@ -208,6 +212,9 @@ const INT: u8 = 1;
 const FLOAT: u8 = 2;
 const TEXT: u8 = 3;
 const FAULT: u8 = 255;
+
+/// In the flag of a percentile: rows came, and none of them said which.
+const NO_SHARE: u8 = 2;
 
 /// A copy of an accumulator's state while it is changed.
 struct Acc([u8; ACC_BYTES]);
@@ -412,7 +419,10 @@ fn take<'a, S: AsRef<[u8]> + AsMut<[u8]>>(
             acc.set(COUNT, count + 1);
         }
         Kind::PercentileCont | Kind::PercentileDisc => {
-            if acc.0[FLAG] == 0 && !second.is_null() {
+            if acc.0[FLAG] == 0 && second.is_null() {
+                acc.0[FLAG] = NO_SHARE;
+            }
+            if acc.0[FLAG] != 1 && !second.is_null() {
                 let p = match second {
                     Value::Float(p) => p,
                     #[expect(clippy::cast_precision_loss, reason = "a share, 0 or 1")]
@@ -780,6 +790,9 @@ fn result<'a>(view: View<'a>, acc: &[u8], kind: Kind, name: &str, scratch: &Scra
         Kind::PercentileCont | Kind::PercentileDisc => {
             let words = sorted(own, false, scratch)?;
             let share = if acc.0[FLAG] == 0 { 1.0 } else { acc.float(B) };
+            if acc.0[FLAG] == NO_SHARE {
+                return Err(named("the second parameter requires float64 but found []interface {}([<nil>])"));
+            }
             if words.is_empty() {
                 return Ok(Value::Null);
             }

@@ -45,6 +45,9 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Memory<B> {
 
     fn evaluate<'a>(&mut self, index: usize, analytic: &'a Analytic, ev: &Evaluator<'_, 'a>) -> Eval<'a> {
         let scratch = ev.ctx.scratch;
+        if analytic.all.is_some() && !matches!(analytic.name, "changed_col" | "had_changed" | "changed_cols") {
+            return Err(Fault::new("unexpected wildcard value <nil>"));
+        }
         let mut args: heapless::Vec<Value<'a>, { crate::limits::ARG_COUNT }> = heapless::Vec::new();
         for arg in &analytic.args {
             args.push(ev.eval(arg)?).map_err(|_| Fault::new("an analytic function has more arguments than ARG_COUNT"))?;
@@ -356,6 +359,8 @@ impl<'a, B: AsRef<[u8]> + AsMut<[u8]>> Running<'_, 'a, B> {
     fn running(&mut self, name: &str) -> Eval<'a> {
         const SET: usize = 0;
         const BEGUN: usize = 1;
+        /// A row was taken without an error: eKuiper keeps no state before that.
+        const KEPT: usize = 2;
         let (id, new) = self.memory.entry(self.key, 24)?;
         let mut state = [0; 24];
         if let (false, Some(bytes)) = (new, self.memory.store.get(id).first_chunk::<24>()) {
@@ -367,6 +372,7 @@ impl<'a, B: AsRef<[u8]> + AsMut<[u8]>> Running<'_, 'a, B> {
         let bounded = self.args.len() > 1;
         let mut run = true;
         let mut end = false;
+        let mut failed = None;
         if bounded {
             let (Value::Bool(begin), Value::Bool(reset)) = (self.arg(1), self.arg(2)) else {
                 let which = if matches!(self.arg(1), Value::Bool(_)) { "onReset" } else { "onBegin" };
@@ -390,7 +396,7 @@ impl<'a, B: AsRef<[u8]> + AsMut<[u8]>> Running<'_, 'a, B> {
             match (name, x) {
                 ("acc_count", _) => count += u64::from(!value.is_null()),
                 ("acc_sum", None) if value.is_null() => {}
-                (_, None) => return Err(Fault::new("the value should be number")),
+                (_, None) => failed = Some(Fault::new("the value should be number")),
                 ("acc_sum" | "acc_avg", Some(x)) => {
                     number += x;
                     count += 1;
@@ -406,9 +412,14 @@ impl<'a, B: AsRef<[u8]> + AsMut<[u8]>> Running<'_, 'a, B> {
                 }
             }
         }
-        if end {
-            begun = false;
+        // What fails leaves the span as it is, begun by this row even.
+        begun &= !end || failed.is_some();
+        if let Some(fault) = failed
+            && state[KEPT] == 0
+        {
+            return Err(fault);
         }
+        state[KEPT] = 1;
         state[SET] = u8::from(set);
         state[BEGUN] = u8::from(begun);
         let bits = number.to_bits();
@@ -418,6 +429,9 @@ impl<'a, B: AsRef<[u8]> + AsMut<[u8]>> Running<'_, 'a, B> {
         }
         if let Some(place) = self.memory.store.get_mut(id).get_mut(..24) {
             place.copy_from_slice(&state);
+        }
+        if let Some(fault) = failed {
+            return Err(fault);
         }
         #[expect(clippy::cast_precision_loss, reason = "a count of rows")]
         Ok(match name {

@@ -36,7 +36,7 @@ impl<'c, 'a> Evaluator<'c, 'a> {
     pub fn eval(&self, expr: &'a Expr) -> Eval<'a> {
         match expr {
             Expr::Const(literal) => Ok(constant(literal)),
-            Expr::Slot(slot) => Ok(self.row.get(*slot).unwrap_or(Value::Null)),
+            Expr::Slot(slot) => self.row.read(*slot),
             Expr::First(slots) => Ok(slots.iter().find_map(|slot| self.row.get(*slot)).unwrap_or(Value::Null)),
             Expr::Row { rows, except, replace } => self.whole_row(rows, except, replace),
             Expr::Alias(index) => self.alias(*index),
@@ -191,6 +191,10 @@ impl<'c, 'a> Evaluator<'c, 'a> {
 
     fn index(&self, list: Value<'a>, index: &'a Expr) -> Eval<'a> {
         let position = self.position(index)?;
+        self.at(list, position)
+    }
+
+    fn at(&self, list: Value<'a>, position: i64) -> Eval<'a> {
         let Some(len) = self.indexable(list, position, position)? else { return Ok(Value::Null) };
         let at = if position < 0 { position + len } else { position };
         if at < 0 || at >= len {
@@ -212,12 +216,16 @@ impl<'c, 'a> Evaluator<'c, 'a> {
         let s = self.ctx.scratch;
         let from = from.map_or(Ok(0), |e| self.position(e))?;
         let to = to.map(|e| self.position(e)).transpose()?;
+        // A slice whose ends are written alike is an element, as in eKuiper.
+        if to == Some(from) {
+            return self.at(list, from);
+        }
         let Some(len) = self.indexable(list, from, to.unwrap_or(i64::from(i32::MIN)))? else { return Ok(Value::Null) };
         let start = if from < 0 { from + len } else { from };
         if start < 0 {
             return Err(s.fault(format_args!("out of index: {from} of {len}")));
         }
-        if start >= len && !(to.is_none() && start == 0) {
+        if start >= len {
             return Err(s.fault(format_args!("start value is out of index: {from} of {len}")));
         }
         let end = match to {
@@ -227,7 +235,7 @@ impl<'c, 'a> Evaluator<'c, 'a> {
             Some(to) if to > len => return Err(s.fault(format_args!("end value is out of index: {to} of {len}"))),
             Some(to) => to,
         };
-        if start > end || (to.is_some() && start == end) {
+        if start > end || (start == end && to.is_some_and(|to| to >= 0)) {
             return Err(s.fault(format_args!("start cannot be greater than end. start:{start}  end:{end}")));
         }
         let (start, end) = (usize::try_from(start).unwrap_or(0), usize::try_from(end).unwrap_or(0));
@@ -435,6 +443,13 @@ pub const fn symbol(op: Op) -> &'static str {
 pub fn operate<'a>(op: Op, l: Value<'a>, r: Value<'a>, ctx: &Ctx<'_, 'a>) -> Eval<'a> {
     let invalid = || {
         let s = ctx.scratch;
+        // An int beside a float was made one before the operator looked at it.
+        #[expect(clippy::cast_precision_loss, reason = "int op float is float, as in eKuiper")]
+        let (l, r) = match (l, r) {
+            (Value::Int(a), Value::Float(_)) => (Value::Float(a as f64), r),
+            (Value::Float(_), Value::Int(b)) => (l, Value::Float(b as f64)),
+            both => both,
+        };
         match (typed(l, s), typed(r, s)) {
             (Ok(lt), Ok(rt)) => Err(s.fault(format_args!("invalid operation {lt} {} {rt}", symbol(op)))),
             _ => Err(Fault::FULL),

@@ -24,6 +24,8 @@ pub struct RuleFacts {
     pub start: Timestamp,
     /// The zone of dates and times.
     pub zone: Zone,
+    /// True if `event_time()` in a window is when it closed: for groups and joined rows. Other rows keep their own time.
+    pub window_time: bool,
     /// Implementations of [`Plan::calls`](crate::sql::plan::Plan::calls), in its order.
     pub functions: Vec<ScalarFn>,
 }

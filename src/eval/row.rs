@@ -6,7 +6,7 @@ use heapless::Vec;
 
 use crate::limits::SLOT_COUNT;
 use crate::sql::plan::Slot;
-use crate::value::Value;
+use crate::value::{Fault, Value};
 
 /// What a slot holds.
 #[derive(Debug, Clone, Copy)]
@@ -15,6 +15,8 @@ enum Held<'a> {
     Missing,
     /// A value; JSON's null too.
     There(Value<'a>),
+    /// What went wrong when it was computed: told to whoever reads it.
+    Broken(Fault<'a>),
 }
 
 /// A row: slots first, then one memo place per alias.
@@ -40,9 +42,28 @@ impl<'a> Row<'a> {
     #[must_use]
     pub fn get(&self, slot: Slot) -> Option<Value<'a>> {
         self.held.get(usize::from(slot.0)).and_then(|cell| match cell.get() {
-            Held::Missing => None,
+            Held::Missing | Held::Broken(_) => None,
             Held::There(value) => Some(value),
         })
+    }
+
+    /// The value in a slot, null when it is missing.
+    ///
+    /// # Errors
+    /// What [`Row::set_broken`] put there.
+    pub fn read(&self, slot: Slot) -> Result<Value<'a>, Fault<'a>> {
+        match self.held.get(usize::from(slot.0)).map(Cell::get) {
+            Some(Held::There(value)) => Ok(value),
+            Some(Held::Broken(fault)) => Err(fault),
+            Some(Held::Missing) | None => Ok(Value::Null),
+        }
+    }
+
+    /// Puts the reason why there is no value into a slot.
+    pub fn set_broken(&self, slot: Slot, fault: Fault<'a>) {
+        if let Some(cell) = self.held.get(usize::from(slot.0)) {
+            cell.set(Held::Broken(fault));
+        }
     }
 
     /// Puts a value, or its absence, into a slot.
@@ -56,7 +77,7 @@ impl<'a> Row<'a> {
     #[must_use]
     pub fn alias(&self, index: u16) -> Option<Value<'a>> {
         self.held.get(self.slots + usize::from(index)).and_then(|cell| match cell.get() {
-            Held::Missing => None,
+            Held::Missing | Held::Broken(_) => None,
             Held::There(value) => Some(value),
         })
     }

@@ -11,14 +11,14 @@ use core::cmp::Ordering;
 
 use super::ops::OpIndex;
 use super::run::SLICE_FUEL;
-use super::stage::{ROW_TOO_LARGE, Select, Stage, prefixed, unnested};
+use super::stage::{ROW_TOO_LARGE, Select, Stage, prefixed};
 use crate::eval::aggregate::{Kinds, Trouble};
 use crate::eval::expr::Evaluator;
 use crate::eval::row::Row;
 use crate::eval::state::{Id, Store, View, put_u32, u32_at};
 use crate::eval::{Bounds, Event};
 use crate::pages::Pages;
-use crate::sql::plan::{Field, Slot, SlotKind};
+use crate::sql::plan::{Expr, Field, Slot, SlotKind};
 use crate::table::Table;
 use crate::time::Timestamp;
 use crate::value::packed::{self, Encoder};
@@ -462,7 +462,7 @@ pub(super) fn run(
                         select.fail(project, prefixed("run Select error", fault, ev.ctx.scratch));
                         Outcome::Lost
                     }
-                    Ok(projection) if unnests => match unnested(ev, &projection) {
+                    Ok(projection) if unnests => match projection.unnest(ev) {
                         Err(fault) => {
                             select.fail(select.ops.project_set.unwrap_or(project), fault);
                             Outcome::Lost
@@ -578,12 +578,7 @@ pub(super) fn group_key<'a>(ev: &Evaluator<'_, 'a>) -> Result<&'a [u8], Fault<'a
 ///
 /// # Errors
 /// What an expression gives; a full scratch.
-pub(super) fn key_of<'a>(
-    first: u8,
-    exprs: &'a [crate::sql::plan::Expr],
-    lenient: bool,
-    ev: &Evaluator<'_, 'a>,
-) -> Result<&'a [u8], Fault<'a>> {
+pub(super) fn key_of<'a>(first: u8, exprs: &'a [Expr], lenient: bool, ev: &Evaluator<'_, 'a>) -> Result<&'a [u8], Fault<'a>> {
     let scratch = ev.ctx.scratch;
     let mut values: heapless::Vec<Value<'a>, { crate::limits::ARG_COUNT }> = heapless::Vec::new();
     for expr in exprs {
@@ -664,7 +659,17 @@ fn sort<'m>(
                     fill(view, group, 0, bound, ev)?;
                 }
                 for (order, kind) in plan.order.iter().zip(&mut types) {
-                    let value = ev.eval(&order.expr)?;
+                    // A function that fails gives nothing to sort by, as in eKuiper.
+                    let value = match ev.eval(&order.expr) {
+                        Err(Fault::FULL) => return Err(Fault::FULL),
+                        Err(_) if matches!(order.expr, Expr::Call { .. }) => Value::Null,
+                        Err(_) => {
+                            const ERROR: &str = "*errors.errorString";
+                            let first = kind.unwrap_or(ERROR);
+                            return Err(ev.ctx.scratch.fault(format_args!("incompatible types for comparison: {first} and {ERROR}")));
+                        }
+                        Ok(value) => value,
+                    };
                     comparable(kind, value, ev.ctx.scratch)?;
                     let room = keys.get_mut(at..).unwrap_or(&mut []);
                     let mut key = Encoder::new(room);
@@ -699,7 +704,8 @@ fn sort<'m>(
             let (Some((p, p_len)), Some((q, q_len))) = (packed::read(x), packed::read(y)) else { break };
             (x, y) = (x.get(p_len..).unwrap_or(&[]), y.get(q_len..).unwrap_or(&[]));
             let found = match (p.is_null(), q.is_null()) {
-                (true, true) => Ordering::Equal,
+                // Two nils are equal, whatever the further keys say, as in eKuiper.
+                (true, true) => break,
                 // Nil comes last, whatever the direction.
                 (true, false) => return Ordering::Greater,
                 (false, true) => return Ordering::Less,

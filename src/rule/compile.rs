@@ -113,7 +113,8 @@ pub fn plan(def: &RuleDef, definitions: &dyn Definitions, around: &Surroundings<
     {
         return Err(PlanFault::plan(format!("disableBufferFullDiscard can't be enabled with shared stream {}", shared.name)));
     }
-    let plan = lower(select, sources, true, around.zones).map_err(|e| PlanFault { place: e.place, ..PlanFault::plan(e.to_string()) })?;
+    let plan = lower(select, sources, !def.options.aliases_apart, around.zones)
+        .map_err(|e| PlanFault { place: e.place, ..PlanFault::plan(e.to_string()) })?;
     if def.options.send_meta_to_sink && (plan.window.is_some() || !plan.joins.is_empty()) {
         return Err(PlanFault::plan("invalid option sendMetaToSink, it can not be applied to window"));
     }
@@ -142,7 +143,7 @@ pub fn compile(def: &RuleDef, definitions: &dyn Definitions, around: &Surroundin
     let functions = plan
         .calls
         .iter()
-        .map(|(id, name)| func::scalar(*id, name).ok_or_else(|| PlanFault::plan(format!("function {name} cannot be called here"))))
+        .map(|(id, name)| func::scalar(*id).ok_or_else(|| PlanFault::plan(format!("function {name} cannot be called here"))))
         .collect::<Result<_, _>>()?;
     let limits = &config.limits;
     let waits = def.options.qos > 0 || def.options.disable_buffer_full_discard;
@@ -187,9 +188,10 @@ pub fn compile(def: &RuleDef, definitions: &dyn Definitions, around: &Surroundin
         )));
     }
     let ops = Ops::of(&plan, &specs, def.options.is_event_time);
+    let window_time = plan.grouped || !plan.joins.is_empty();
     Ok(RuleUnit {
         id: def.id.clone(),
-        facts: RuleFacts { id: def.id.clone(), start: Timestamp::default(), zone: around.zone.clone(), functions },
+        facts: RuleFacts { id: def.id.clone(), start: Timestamp::default(), zone: around.zone.clone(), window_time, functions },
         shaping: Shaping { send_nil: def.options.send_nil_field, send_meta: def.options.send_meta_to_sink },
         send_error: def.options.send_error,
         event_time: def.options.is_event_time,

@@ -46,6 +46,8 @@ pub struct RuleOptions {
     pub cron_datetime_range: Vec<DatetimeRange>,
     /// `planOptimizeStrategy.enableIncrementalWindow`.
     pub incremental_window: bool,
+    /// `planOptimizeStrategy.disableAliasRefCal`: a field of SELECT does not see the aliases of others.
+    pub aliases_apart: bool,
     /// `planOptimizeStrategy.windowOption.enableSendSlidingWindowTwice`.
     pub sliding_twice: bool,
     /// A full outbox or queue holds the sender instead of dropping the oldest.
@@ -100,6 +102,7 @@ impl RuleOptions {
             duration: String::new(),
             cron_datetime_range: Vec::new(),
             incremental_window: false,
+            aliases_apart: false,
             sliding_twice: false,
             disable_buffer_full_discard: false,
             enable_save_state_before_stop: false,
@@ -157,9 +160,8 @@ impl RuleOptions {
         if let Some(plan) = f.object("planOptimizeStrategy", "def.PlanOptimizeStrategy")? {
             let f = Fields::new(plan, "PlanOptimizeStrategy", "options.planOptimizeStrategy.");
             flag(&f, "enableIncrementalWindow", &mut o.incremental_window)?;
-            for name in ["enableAliasPushdown", "disableAliasRefCal"] {
-                f.boolean(name)?;
-            }
+            flag(&f, "disableAliasRefCal", &mut o.aliases_apart)?;
+            f.boolean("enableAliasPushdown")?;
             if let Some(window) = f.object("windowOption", "def.WindowOption")? {
                 let f = Fields::new(window, "WindowOption", "options.planOptimizeStrategy.windowOption.");
                 flag(&f, "enableSendSlidingWindowTwice", &mut o.sliding_twice)?;

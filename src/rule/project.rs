@@ -9,7 +9,7 @@ use crate::json::scan;
 use crate::limits::SLOT_COUNT;
 use crate::sql::plan::{Expr, Field, Slot, SlotKind};
 use crate::value::packed::Encoder;
-use crate::value::{Fault, Object, Value};
+use crate::value::{Eval, Fault, List, Object, Value};
 
 /// Options of a rule that shape its rows.
 #[derive(Debug, Clone, Copy, Default)]
@@ -43,31 +43,44 @@ impl<'a> Projection<'a> {
                 ev.ctx.scratch.fault(format_args!("{label} meet error, err:{}", fault.text))
             };
             match field {
-                Field::Named { expr, plain, .. } => put(named(ev, expr, *plain, shaping).map_err(labelled)?)?,
+                Field::Named { expr, plain, aliased, .. } => put(named(ev, expr, *plain, *aliased, shaping).map_err(labelled)?)?,
                 Field::Wildcard { replace, .. } => {
                     for (_, expr) in replace {
                         put(Some(ev.eval(expr).map_err(labelled)?))?;
                     }
                 }
                 Field::Spread(slot) => put(spread(ev, *slot).map_err(labelled)?)?,
-                Field::Unnest { expr, .. } => put(Some(ev.eval(expr).map_err(labelled)?))?,
+                Field::Unnest { expr, func_name, .. } => put(Some(set_returning(ev, expr, func_name).map_err(labelled)?))?,
             }
         }
         Ok(Self { values })
     }
 
-    /// The value of the set-returning field, if the plan has one.
-    #[must_use]
-    pub fn unnest(&self, ev: &Evaluator<'_, 'a>) -> Option<Value<'a>> {
+    /// What the set-returning field runs through, if the plan has one.
+    ///
+    /// # Errors
+    /// There is nothing, or it is no list.
+    pub fn unnest<'c>(&self, ev: &Evaluator<'c, 'a>) -> Result<List<'c, 'a>, Fault<'a>> {
         let mut at = 0;
         for field in &ev.plan.fields {
             match field {
-                Field::Unnest { .. } => return self.values.get(at).copied().flatten(),
+                Field::Unnest { name, func_name, .. } => {
+                    let scratch = ev.ctx.scratch;
+                    let value = self.values.get(at).copied().flatten().filter(|v| !v.is_nil_or_empty());
+                    let Some(value) = value else {
+                        return Err(scratch.fault(format_args!("can't find the result from the {name} function")));
+                    };
+                    if *func_name == "extract" {
+                        return Ok(List::One(Some(value)));
+                    }
+                    let not_list = || scratch.fault(format_args!("the argument for the {name} function should be array"));
+                    return value.elements(scratch).ok_or_else(not_list);
+                }
                 Field::Wildcard { replace, .. } => at += replace.len(),
                 _ => at += 1,
             }
         }
-        None
+        Ok(List::One(None))
     }
 
     /// Writes the row as an object. `element`: what the set-returning field gave for this row.
@@ -91,8 +104,11 @@ impl<'a> Projection<'a> {
                     for slot in rows.iter().rev() {
                         wildcard(ev.row.get(*slot), except, out)?;
                     }
+                    // A column stays what it was where its replacement is nil, as in eKuiper.
                     for (i, (name, _)) in replace.iter().enumerate() {
-                        if let Some(Some(value)) = self.values.get(at + i) {
+                        if let Some(Some(value)) = self.values.get(at + i)
+                            && (shaping.send_nil || !value.is_null())
+                        {
                             out.entry(name, *value)?;
                         }
                     }
@@ -122,25 +138,27 @@ impl<'a> Projection<'a> {
                     }
                     at += 1;
                 }
-                Field::Unnest { name, .. } => {
-                    match element {
-                        Some(Value::Packed(p)) if !p.is_list() => {
-                            for (key, value) in p.object().into_iter().flat_map(Object::entries) {
-                                out.entry(key, value)?;
-                            }
-                        }
-                        Some(Value::Json(numbers, raw)) if raw.starts_with('{') => {
-                            for (key, value) in scan::members(raw) {
-                                out.json_key(key)?;
-                                out.json(value, numbers)?;
-                            }
-                        }
-                        Some(value) => out.entry(name, value)?,
-                        None => {}
-                    }
-                    at += 1;
-                }
+                Field::Unnest { .. } => at += 1,
                 Field::Wildcard { replace, .. } => at += replace.len(),
+            }
+        }
+        // The members of an element replace columns of their names.
+        for field in &ev.plan.fields {
+            let Field::Unnest { name, .. } = field else { continue };
+            match element {
+                Some(Value::Packed(p)) if !p.is_list() => {
+                    for (key, value) in p.object().into_iter().flat_map(Object::entries) {
+                        out.entry(key, value)?;
+                    }
+                }
+                Some(Value::Json(numbers, raw)) if raw.starts_with('{') => {
+                    for (key, value) in scan::members(raw) {
+                        out.json_key(key)?;
+                        out.json(value, numbers)?;
+                    }
+                }
+                Some(value) => out.entry(name, value)?,
+                None => {}
             }
         }
         if shaping.send_meta {
@@ -154,7 +172,16 @@ impl<'a> Projection<'a> {
     }
 }
 
-fn named<'a>(ev: &Evaluator<'_, 'a>, expr: &'a Expr, plain: bool, shaping: Shaping) -> Result<Computed<'a>, Fault<'a>> {
+/// The list or map of a set-returning function.
+fn set_returning<'a>(ev: &Evaluator<'_, 'a>, expr: &'a Expr, func_name: &str) -> Eval<'a> {
+    let value = ev.eval(expr)?;
+    if func_name == "extract" && !value.is_nil_or_empty() && !value.is_object() {
+        return Err(Fault::new("call func extract error: extract should use map"));
+    }
+    Ok(value)
+}
+
+fn named<'a>(ev: &Evaluator<'_, 'a>, expr: &'a Expr, plain: bool, aliased: bool, shaping: Shaping) -> Result<Computed<'a>, Fault<'a>> {
     let column = match expr {
         Expr::Slot(slot) if plain => Some(ev.row.get(*slot)),
         Expr::First(slots) if plain => Some(slots.iter().find_map(|slot| ev.row.get(*slot))),
@@ -164,17 +191,19 @@ fn named<'a>(ev: &Evaluator<'_, 'a>, expr: &'a Expr, plain: bool, shaping: Shapi
         return Ok(if shaping.send_nil { Some(value.unwrap_or(Value::Null)) } else { value });
     }
     let value = ev.eval(expr)?;
-    Ok((!value.is_null() || shaping.send_nil || is_collected(ev, expr)).then_some(value))
+    // `sendNilField` is for columns and aliases; other expressions that give nil are left out with it too.
+    Ok((!value.is_null() || (shaping.send_nil && aliased) || is_list_made(ev, expr)).then_some(value))
 }
 
-/// True for `collect()` itself: over an empty window it is null, not left out (facts §7.3).
-fn is_collected(ev: &Evaluator<'_, '_>, expr: &Expr) -> bool {
+/// True for `collect()` and `array_concat()` themselves: without elements they are null, not left out (facts §7.3).
+fn is_list_made(ev: &Evaluator<'_, '_>, expr: &Expr) -> bool {
     match expr {
         Expr::Slot(slot) => match ev.plan.slots.get(usize::from(slot.0)) {
             Some(SlotKind::Aggregate(index)) => ev.plan.aggregates.get(usize::from(*index)).is_some_and(|a| a.name == "collect"),
             _ => false,
         },
-        Expr::Alias(index) => ev.plan.aliases.get(usize::from(*index)).is_some_and(|a| is_collected(ev, &a.expr)),
+        Expr::Alias(index) => ev.plan.aliases.get(usize::from(*index)).is_some_and(|a| is_list_made(ev, &a.expr)),
+        Expr::Call { call, .. } => ev.plan.calls.get(usize::from(*call)).is_some_and(|(_, name)| *name == "array_concat"),
         _ => false,
     }
 }

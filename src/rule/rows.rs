@@ -11,7 +11,8 @@ use crate::json::scan;
 use crate::ring::Record;
 use crate::source::StreamSpec;
 use crate::sql::plan::{Plan, Slot, SlotKind};
-use crate::value::{Fault, Scratch, Value, key_is, packed};
+use crate::sql::types::Column;
+use crate::value::{Fault, Object, Scratch, Value, key_is, packed};
 
 /// One row of a record, not decoded yet.
 #[derive(Debug, Clone, Copy)]
@@ -118,8 +119,37 @@ pub fn fill<'a>(
             let value = strict.column(column, row.get(slot_at(i)), scratch)?;
             row.set(slot_at(i), Some(value));
         }
+        // `*` uses them all.
+        if let SlotKind::Row { source: s } = slot
+            && *s == source
+            && let Some(object) = row.get(slot_at(i)).unwrap_or(Value::Null).object(scratch)?
+        {
+            row.set(slot_at(i), Some(strict_row(object, columns, strict, scratch)?.value()));
+        }
     }
     Ok(())
+}
+
+/// A whole row with its declared columns checked, converted and filled by their defaults; undeclared nulls stay.
+///
+/// # Errors
+/// As [`fill`].
+pub fn strict_row<'a>(row: Object<'a>, columns: &'a [Column], strict: &Strict<'_>, scratch: &Scratch<'a>) -> Result<Object<'a>, Fault<'a>> {
+    let mut checked: heapless::Vec<Value<'a>, { crate::limits::SLOT_COUNT }> = heapless::Vec::new();
+    for column in columns {
+        let value = strict.column(column, row.get(&column.name), scratch)?;
+        checked.push(value).map_err(|_| Fault::new("a stream has more columns than SLOT_COUNT"))?;
+    }
+    let mut writer = scratch.pack();
+    writer.begin_object()?;
+    for (key, value) in row.entries() {
+        writer.entry(key, value)?;
+    }
+    for (column, value) in columns.iter().zip(&checked) {
+        writer.entry(&column.name, *value)?;
+    }
+    writer.end()?;
+    writer.finish()?.object().ok_or(Fault::FULL)
 }
 
 #[expect(clippy::too_many_arguments, reason = "one call per member of a reading, all of it in registers")]

@@ -496,18 +496,7 @@ fn table_row<'a>(raw: Raw<'a>, spec: &'a StreamSpec, strict: &Strict<'_>, scratc
     if spec.strict
         && let Some(columns) = &spec.columns
     {
-        let mut checked: heapless::Vec<Value<'a>, { crate::limits::SLOT_COUNT }> = heapless::Vec::new();
-        for column in columns {
-            let value = strict.column(column, packed.get(&column.name), scratch)?;
-            checked.push(value).map_err(|_| Fault::new("a table has more columns than SLOT_COUNT"))?;
-        }
-        let mut writer = scratch.pack();
-        writer.begin_object()?;
-        for (column, value) in columns.iter().zip(&checked) {
-            writer.entry(&column.name, *value)?;
-        }
-        writer.end()?;
-        packed = writer.finish()?.object().ok_or(Fault::FULL)?;
+        packed = rows::strict_row(packed, columns, strict, scratch)?;
     }
     match packed.value() {
         Value::Packed(p) => Ok(p),

@@ -187,7 +187,11 @@ impl Select<'_> {
             self.hit(ev);
         }
         match self.compute(ev) {
-            Ok(projection) => Some(projection),
+            Ok(projection) => {
+                self.agg_hits.count += 1;
+                self.agg_hits.time = ev.ctx.event.time.0;
+                Some(projection)
+            }
             Err(fault) => {
                 let fault = prefixed("run Select error", fault, ev.ctx.scratch);
                 self.fail(project, fault);
@@ -216,7 +220,7 @@ impl Select<'_> {
         let set = self.ops.project_set.unwrap_or(self.ops.project);
         self.ops.at(set).take(self.now.wall);
         self.ops.at(set).messages_processed_total += 1;
-        let list = match unnested(ev, projection) {
+        let list = match projection.unnest(ev) {
             Ok(list) => list,
             Err(fault) => return self.fail(set, fault),
         };
@@ -255,19 +259,6 @@ impl Select<'_> {
 
 /// A row that no payload holds.
 pub(super) const ROW_TOO_LARGE: Fault<'static> = Fault::new("the row is larger than a payload: raise limits.payloadBytes");
-
-/// The elements of a row's set-returning function.
-///
-/// # Errors
-/// Nothing to return.
-pub(super) fn unnested<'c, 'a>(ev: &Evaluator<'c, 'a>, projection: &Projection<'a>) -> Result<crate::value::List<'c, 'a>, Fault<'a>> {
-    let list = match projection.unnest(ev).unwrap_or(Value::Null) {
-        Value::Null => None,
-        v if v.is_nil_or_empty() => None,
-        v => v.elements(ev.ctx.scratch),
-    };
-    list.ok_or(Fault::new("can't find the result from the unnest function"))
-}
 
 /// A fault with the stage it happened in, unless it says so itself or the scratch is full.
 pub(super) fn prefixed<'a>(stage: &str, fault: Fault<'a>, scratch: &Scratch<'a>) -> Fault<'a> {

@@ -110,7 +110,11 @@ impl Shape {
         }
         if !value.is_object() {
             return match value {
-                Value::Null if !picks => Ok(Shaped::Nothing),
+                Value::Null if !picks => Err(Fault::new("receive unsupported data <nil>")),
+                other if !picks => {
+                    let text = crate::value::text::go_text(other, scratch)?;
+                    Err(scratch.fault(format_args!("invalid transform result type {text}")))
+                }
                 other => Err(scratch.fault(format_args!("unsupported type {}, must be a map", other.go_type()))),
             };
         }
@@ -210,9 +214,9 @@ mod tests {
             (r#"{"dataField":"o"}"#, r#"[{"o":{"k":1}},{"o":{"k":2}}]"#, r#"{"k":1}"#),
             (r#"{"dataField":"o"}"#, r#"{"o":[{"k":1},{"k":2}]}"#, r#"[{"k":1},{"k":2}]"#),
             (r#"{"dataField":"o","fields":["t"]}"#, r#"[{"o":{"h":80,"t":20},"x":1}]"#, r#"{"t":20}"#),
-            (r#"{"dataField":"o"}"#, r#"{"a":1}"#, "nothing"),
+            (r#"{"dataField":"o"}"#, r#"{"a":1}"#, "fault receive unsupported data <nil>"),
             (r#"{"dataField":"o"}"#, "[]", "nothing"),
-            (r#"{"dataField":"o"}"#, r#"{"o":1}"#, "fault unsupported type float64, must be a map"),
+            (r#"{"dataField":"o"}"#, r#"{"o":1}"#, "fault invalid transform result type 1"),
             (r#"{"dataField":"o","fields":["t"]}"#, r#"{"a":1}"#, "fault unsupported type <nil>, must be a map"),
             (r#"{"dataField":"o"}"#, r#"{"o":[1]}"#, "fault unsupported type float64 in a list, must be a map"),
         ] {

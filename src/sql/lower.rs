@@ -225,7 +225,7 @@ impl<'s> Lowerer<'s> {
             }
             _ => false,
         };
-        Ok(Field::Named { name: field.output().to_owned(), expr, visible: !field.invisible, plain })
+        Ok(Field::Named { name: field.output().to_owned(), expr, visible: !field.invisible, plain, aliased: field.alias.is_some() })
     }
 
     /// A use of an alias: its definition is lowered at its first use.

@@ -281,6 +281,8 @@ pub enum Field {
         visible: bool,
         /// True for a plain column under its own name: a JSON null is sent as null (facts §7.3).
         plain: bool,
+        /// True behind AS: `sendNilField` sends it when it is nil.
+        aliased: bool,
     },
     /// `*`, `stream.*`.
     Wildcard {

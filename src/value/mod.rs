@@ -281,6 +281,8 @@ pub enum List<'s, 'a> {
     Json(Numbers, Elements<'a>, &'s Scratch<'a>),
     /// Of a packed list.
     Packed(packed::Elements<'a>),
+    /// One value.
+    One(Option<Value<'a>>),
 }
 
 impl<'a> Iterator for List<'_, 'a> {
@@ -290,6 +292,7 @@ impl<'a> Iterator for List<'_, 'a> {
         match self {
             Self::Json(numbers, elements, scratch) => elements.next().map(|raw| Value::from_json(raw, *numbers, scratch)),
             Self::Packed(elements) => elements.next().map(Ok),
+            Self::One(value) => value.take().map(Ok),
         }
     }
 }

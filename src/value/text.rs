@@ -206,6 +206,11 @@ fn go_time(out: &mut Out<'_>, t: Moment) -> Result<(), Full> {
     if t.offset_s == 0 { out.text("UTC") } else { offset(out, t.offset_s, false) }
 }
 
+/// Seconds at which the year 0 begins.
+const YEAR_0: i64 = -62_167_219_200;
+/// Seconds at which the year 10000 begins: RFC 3339 ends there.
+const YEAR_10000: i64 = 253_402_300_800;
+
 /// Writes `value` as Go's `encoding/json` would: keys sorted at every depth, no spaces, octets as base64.
 ///
 /// # Errors
@@ -225,6 +230,9 @@ pub fn json<'a>(out: &mut Out<'_>, value: Value<'a>, scratch: &Scratch<'a>) -> R
             }));
         }
         Value::Float(x) => write::float(out, x, FloatStyle::Json)?,
+        Value::Time(t) if !(YEAR_0..YEAR_10000).contains(&t.secs.saturating_add(i64::from(t.offset_s))) => {
+            return Err(Fault::new("json: error calling MarshalJSON for type time.Time: Time.MarshalJSON: year outside of range [0,9999]"));
+        }
         Value::Time(t) => {
             out.byte(b'"')?;
             rfc3339(out, t)?;

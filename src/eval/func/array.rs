@@ -275,7 +275,7 @@ fn array_map<'a>(c: &Call<'_, 'a>) -> Eval<'a> {
     let Value::Str(name) = c.arg(0) else { return Err(Fault::new("first argument should be string")) };
     let list = list(c, 1, SECOND_NO_LIST)?;
     let Some((id, row)) = func::find(name) else { return Err(scratch.fault(format_args!("unknown built-in function: {name}."))) };
-    let run = match scalar(id, row.name) {
+    let run = match scalar(id) {
         Some(run) if row.kind == Kind::Scalar => run,
         _ => return Err(Fault::new("first argument should be a scalar function.")),
     };
@@ -414,6 +414,10 @@ fn array_concat<'a>(c: &Call<'_, 'a>) -> Eval<'a> {
             lists.push(list).map_err(|_| Fault::FULL)?;
         }
     }
+    // Without an element it is nil, which SELECT sends as null.
+    if lists.iter().all(|list| list.is_empty()) {
+        return Ok(Value::Null);
+    }
     chosen(c, lists.iter().flat_map(|list| list.elements()), |_, _| Ok(true))
 }
 
@@ -514,7 +518,7 @@ mod tests {
             ("array_flatten", &[J("[[1,[2]],3]")], "[1,[2],3]"),
             ("array_concat", &[J("[1]"), N, J("[\"\\u0061\"]")], "[1,\"a\"]"),
             ("array_concat", &[J("[1]"), F(1.0)], "!array elements should be array"),
-            ("array_concat", &[N], "[]"),
+            ("array_concat", &[N], "null"),
             ("kvpair_array_to_obj", &[J("[{\"key\":\"k\",\"value\":[1]},{\"value\":2,\"key\":\"k\"}]")], "{\"k\":2}"),
             ("kvpair_array_to_obj", &[J("[1]")], "!array item should be map[string]interface{}"),
             ("kvpair_array_to_obj", &[J("[{\"key\":1,\"value\":1}]")], "!array item should be key-value pair"),

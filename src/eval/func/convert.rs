@@ -108,7 +108,7 @@ fn to_bool<'a>(value: Value<'a>, scratch: &Scratch<'a>) -> Result<bool, Fault<'a
         Value::Float(x) => Ok(x != 0.0),
         Value::Str("1" | "t" | "T" | "true" | "TRUE" | "True") => Ok(true),
         Value::Str("0" | "f" | "F" | "false" | "FALSE" | "False") => Ok(false),
-        Value::Str(text) => Err(scratch.fault(format_args!("strconv.ParseBool: parsing \"{text}\": invalid syntax"))),
+        Value::Str(text) => Err(scratch.fault(format_args!("strconv.ParseBool: parsing {text:?}: invalid syntax"))),
         _ => Err(arg::cannot(value, "bool", scratch)),
     }
 }
@@ -187,48 +187,10 @@ fn decode<'a>(c: &Call<'_, 'a>) -> Eval<'a> {
     }
 }
 
-/// Octets of a base64 text, or the place of what is none. Padding must be there; line ends are skipped, as in Go.
+/// Octets of a base64 text, or the place of what is none.
 fn base64<'a>(text: &str, scratch: &Scratch<'a>) -> Result<Result<&'a [u8], usize>, Fault<'a>> {
     let lent = scratch.alloc(text.len() / 4 * 3 + 3)?;
-    let (mut bits, mut count, mut pads, mut len) = (0_u32, 0, 0, 0);
-    for (at, ch) in text.bytes().enumerate() {
-        let six = match ch {
-            b'\r' | b'\n' => continue,
-            b'=' if count >= 2 && count + pads < 4 => {
-                pads += 1;
-                continue;
-            }
-            b'A'..=b'Z' => ch - b'A',
-            b'a'..=b'z' => ch - b'a' + 26,
-            b'0'..=b'9' => ch - b'0' + 52,
-            b'+' => 62,
-            b'/' => 63,
-            _ => return Ok(Err(at)),
-        };
-        if pads > 0 {
-            return Ok(Err(at));
-        }
-        bits = bits << 6 | u32::from(six);
-        count += 1;
-        if count == 4 {
-            lent[len..len + 3].copy_from_slice(&bits.to_be_bytes()[1..]);
-            len += 3;
-            (bits, count) = (0, 0);
-        }
-    }
-    match (count, pads) {
-        (0, 0) => {}
-        (2, 2) => {
-            lent[len..=len].copy_from_slice(&(bits << 12).to_be_bytes()[1..2]);
-            len += 1;
-        }
-        (3, 1) => {
-            lent[len..len + 2].copy_from_slice(&(bits << 6).to_be_bytes()[1..3]);
-            len += 2;
-        }
-        _ => return Ok(Err(text.len())),
-    }
-    Ok(Ok(&lent[..len]))
+    Ok(crate::decode::base64::decode(text.as_bytes(), lent).map(|len| &lent[..len]))
 }
 
 fn trunc<'a>(c: &Call<'_, 'a>) -> Eval<'a> {
@@ -314,7 +276,23 @@ fn parse_json<'a>(c: &Call<'_, 'a>) -> Eval<'a> {
 pub(super) fn parse<'a>(c: &Call<'_, 'a>, text: &'a str) -> Eval<'a> {
     c.work(text.len())?;
     if let Err(e) = scan::check(text, |_| {}) {
-        return Err(c.ctx.scratch.fault(format_args!("{e}")));
+        // In Go's words where those say as much.
+        return Err(match text.get(e.at..).map(|rest| rest.chars().next()) {
+            Some(None) => Fault::new("unexpected end of JSON input"),
+            Some(Some(found)) => {
+                let place = match e.expected {
+                    "a value" => "looking for beginning of value",
+                    "a key in double quotes" => "looking for beginning of object key string",
+                    "`:`" => "after object key",
+                    "`,` or `}`" => "after object key:value pair",
+                    "`,` or `]`" => "after array element",
+                    "the end of the text" => "after top-level value",
+                    _ => return Err(c.ctx.scratch.fault(format_args!("{e}"))),
+                };
+                c.ctx.scratch.fault(format_args!("invalid character '{found}' {place}"))
+            }
+            None => c.ctx.scratch.fault(format_args!("{e}")),
+        });
     }
     Value::from_json(text.trim_matches([' ', '\t', '\r', '\n']), Numbers::Float, c.ctx.scratch)
 }

@@ -50,9 +50,10 @@ fn table(family: Family) -> Table {
     }
 }
 
-/// The implementation of a scalar function, by the name that `sql/func` gives it.
+/// The implementation of a scalar function.
 #[must_use]
-pub fn scalar(id: FuncId, name: &str) -> Option<ScalarFn> {
+pub fn scalar(id: FuncId) -> Option<ScalarFn> {
+    let name = crate::sql::func::get(id)?.name;
     table(id.family).iter().find(|(n, _)| *n == name).map(|(_, f)| *f)
 }
 
@@ -218,7 +219,7 @@ mod tests {
     fn count_against_ekuiper() {
         let names: Vec<&str> = BUILT_IN.split_ascii_whitespace().collect();
         let missing: Vec<&&str> = names.iter().filter(|name| func::find(name).is_none()).collect();
-        let scalar = names.iter().filter(|n| func::find(n).is_some_and(|(id, row)| scalar(id, row.name).is_some())).count();
+        let scalar = names.iter().filter(|n| func::find(n).is_some_and(|(id, _)| scalar(id).is_some())).count();
         println!("functions: {} of {} known, {scalar} of them run on one row", names.len() - missing.len(), names.len());
         assert!(missing.is_empty(), "{missing:?}");
     }
@@ -238,9 +239,9 @@ mod tests {
             if row.gives.is_empty() || row.kind == Kind::Window {
                 continue;
             }
-            let functions = plan.calls.iter().filter_map(|(id, name)| scalar(*id, name)).collect();
+            let functions = plan.calls.iter().filter_map(|(id, _)| scalar(*id)).collect();
             let facts: &'static RuleFacts =
-                Box::leak(Box::new(RuleFacts { id: "r1".into(), start: Timestamp(0), zone: Zone::utc(), functions }));
+                Box::leak(Box::new(RuleFacts { id: "r1".into(), start: Timestamp(0), zone: Zone::utc(), window_time: false, functions }));
             with_ctx(10_000, 65_536, |ctx| {
                 let ctx = Ctx { rule: facts, ..*ctx };
                 let cells = Row::new(plan.slots.len(), plan.aliases.len());
@@ -327,7 +328,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(300))]
         #[test]
         fn no_values_make_a_function_panic(args in prop::collection::vec(any_value(), 3), scratch_bytes in prop_oneof![Just(96_usize), Just(40_000)]) {
-            let rule = RuleFacts { id: "r1".into(), start: Timestamp(0), zone: Zone::utc(), functions: Vec::new() };
+            let rule = RuleFacts { id: "r1".into(), start: Timestamp(0), zone: Zone::utc(), window_time: false, functions: Vec::new() };
             let regexes = RefCell::new(RegexCache::default());
             for (family, rows) in FAMILIES {
                 for (row, (_, run)) in rows.iter().filter_map(|row| Some((row, table(*family).iter().find(|(n, _)| *n == row.name)?))) {

@@ -15,7 +15,10 @@ pub(super) static TABLE: Table = &[
     ("mqtt", |c| Ok(c.arg(0))),
     ("rule_id", |c| Ok(Value::Str(&c.ctx.rule.id))),
     ("rule_start", |c| Ok(Value::Int(c.ctx.rule.start.0))),
-    ("event_time", |c| Ok(Value::Int(c.ctx.window.map_or(c.ctx.event.time.0, |w| w.trigger.0)))),
+    ("event_time", |c| {
+        let window = c.ctx.window.filter(|_| c.ctx.rule.window_time);
+        Ok(Value::Int(window.map_or(c.ctx.event.time.0, |w| w.trigger.0)))
+    }),
     ("last_hit_count", |c| Ok(Value::Int(c.ctx.hits.count))),
     ("last_hit_time", |c| Ok(Value::Int(c.ctx.hits.time))),
     ("delay", delay),

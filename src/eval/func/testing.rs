@@ -54,7 +54,7 @@ pub(super) const NOW_MS: i64 = 1_709_288_430_456;
 pub(super) fn with_ctx<T>(fuel: u32, scratch_bytes: usize, f: impl for<'c, 'a> FnOnce(&Ctx<'c, 'a>) -> T) -> T {
     let mut buf = vec![0; scratch_bytes];
     let scratch = Scratch::new(&mut buf);
-    let rule = RuleFacts { id: "r1".into(), start: Timestamp(NOW_MS - 1000), zone: Zone::utc(), functions: Vec::new() };
+    let rule = RuleFacts { id: "r1".into(), start: Timestamp(NOW_MS - 1000), zone: Zone::utc(), window_time: true, functions: Vec::new() };
     let (fuel, rng, regexes) = (Cell::new(fuel), Cell::new(0x1234_5678_9abc_def1), RefCell::new(RegexCache::default()));
     let delay_ms = Cell::new(0);
     f(&Ctx {
@@ -80,7 +80,7 @@ pub(super) fn with_call<T>(f: impl for<'c, 'a> FnOnce(&Call<'c, 'a>) -> T) -> T 
 /// Calls the function `name` as a plan would.
 pub(super) fn call<'a>(ctx: &Ctx<'_, 'a>, name: &str, args: &[Value<'a>], aux: &'a Aux) -> Eval<'a> {
     let (id, row) = func::find(name).unwrap_or_else(|| panic!("no row for {name}"));
-    let run = scalar(id, row.name).unwrap_or_else(|| panic!("no implementation of {name}"));
+    let run = scalar(id).unwrap_or_else(|| panic!("no implementation of {name}"));
     if row.nulls == Nulls::AnyNil && args.iter().any(|a| a.is_nil_or_empty()) {
         return Ok(Value::Null);
     }

@@ -94,7 +94,8 @@ impl<'s> Lowerer<'s> {
         if let Some(place) = alias.and_then(|alias| self.alias_places.get(alias).copied().flatten()) {
             return Expr::Alias(place);
         }
-        let mut slots: Vec<Slot> = self.joined_order().into_iter().map(|source| self.column(source, name)).collect();
+        let sources: Vec<usize> = self.joined_order().into_iter().filter(|source| self.may_have(*source, name)).collect();
+        let mut slots: Vec<Slot> = sources.into_iter().map(|source| self.column(source, name)).collect();
         match (slots.pop(), slots.is_empty()) {
             (Some(only), true) => Expr::Slot(only),
             (Some(last), false) => {
@@ -103,6 +104,12 @@ impl<'s> Lowerer<'s> {
             }
             (None, _) => Expr::Const(Literal::Null),
         }
+    }
+
+    /// Whether a source can have a column of that name: what is not declared is not decoded.
+    fn may_have(&self, source: usize, name: &str) -> bool {
+        let columns = self.bound.sources.get(source).and_then(|s| s.columns.as_ref());
+        columns.is_none_or(|columns| columns.iter().any(|c| c.name == name))
     }
 
     /// An arrival fact, of whatever stream.
@@ -164,10 +171,13 @@ impl<'s> Lowerer<'s> {
         }
         let args = self.list(&call.args)?;
         let (id, name) = canonical(call.id);
-        let place = match self.plan.calls.iter().position(|(known, _)| *known == id) {
+        // Errors call a function as the statement does: `ceil`, not `ceiling`.
+        let called = func::get(id).and_then(|f| f.aliases.iter().find(|alias| alias.eq_ignore_ascii_case(&call.name)));
+        let called = called.copied().unwrap_or(name);
+        let place = match self.plan.calls.iter().position(|known| *known == (id, called)) {
             Some(place) => place,
             None => {
-                self.plan.calls.push((id, name));
+                self.plan.calls.push((id, called));
                 self.plan.calls.len() - 1
             }
         };
