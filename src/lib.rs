@@ -20,7 +20,7 @@
 //! | 7 | `shell` |
 //!
 //! Everything outside `shell` is a core: bytes and time in, actions out; no socket, file, clock or `await`.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 pub mod api;
 pub mod catalog;

@@ -31,7 +31,7 @@ use super::store::Store;
 use super::tls::ServerTls;
 use super::trials::Trials;
 use super::writer::Writer;
-use super::{log as journal, manage, nofile, notify, settings, sinks, zone};
+use super::{log as journal, manage, nofile, notify, resident, settings, sinks, zone};
 use crate::catalog::Control;
 use crate::config::{Config, paths};
 use crate::engine::{Engine, Progress};
@@ -63,6 +63,7 @@ const SPARE_DESCRIPTORS: u64 = 256;
 /// Runs until told to stop.
 #[must_use]
 pub fn run(options: &Options) -> ExitCode {
+    let start_pages = resident::StartPages::list();
     let clock = Clock::start();
     let settings = match settings::read(options.config.as_deref()) {
         Ok(settings) => settings,
@@ -81,7 +82,7 @@ pub fn run(options: &Options) -> ExitCode {
     for note in &config.notes {
         log::log!(note.level, "{}", note.text);
     }
-    let code = serve(options, file.as_deref(), config, clock);
+    let code = serve(options, file.as_deref(), config, clock, &start_pages);
     journal::flush(Duration::from_secs(1));
     ExitCode::from(code)
 }
@@ -92,7 +93,7 @@ fn say(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }
 
-fn serve(options: &Options, file: Option<&Path>, mut config: Config, clock: Clock) -> u8 {
+fn serve(options: &Options, file: Option<&Path>, mut config: Config, clock: Clock, start_pages: &resident::StartPages) -> u8 {
     let Some(state) = paths::state_dir(options.state.as_deref(), |name| std::env::var(name).ok()) else {
         log::error!("no state directory: neither --state nor STATE_DIRECTORY nor XDG_STATE_HOME nor HOME is set");
         return EX_CANTCREAT;
@@ -166,6 +167,7 @@ fn serve(options: &Options, file: Option<&Path>, mut config: Config, clock: Cloc
         executor.spawn(patrol(Arc::clone(&control), patrol_interval)).detach();
         executor.spawn(pat_the_dog()).detach();
         notify::ready("running");
+        start_pages.drop_resident();
         loop {
             let stop = async {
                 stop.heard().await;
