@@ -17,6 +17,7 @@ const COMMANDS: &[Command] = &[
     command("run [--config FILE] [--state DIR]", "run the gateway", "pushgate run --state ./state"),
     command("check [--config FILE] [--state DIR] [--show]", "validate configuration and stored definitions", "pushgate check --show"),
     command("check --ruleset FILE", "say what of an eKuiper export works here", "pushgate check --ruleset ekuiper_export.json"),
+    command("query", "a prompt: statements over a server's streams, rows as they come", "pushgate query"),
     command(
         "query SQL [FILE] | query -f SQLFILE [FILE]",
         "run a statement over events from a file or standard input, without a server",

@@ -108,6 +108,14 @@ pub trait Server {
     /// # Errors
     /// One sentence when there is no answer.
     fn ask(&mut self, ask: &Ask<'_>) -> Result<Reply, String>;
+
+    /// Prints the server-sent events behind `target` as they come, beside whatever else is done.
+    ///
+    /// # Errors
+    /// One sentence when that is not possible.
+    fn follow(&mut self, target: &str) -> Result<(), String> {
+        Err(format!("{target} cannot be followed"))
+    }
 }
 
 /// Files and streams where the command runs.
@@ -123,6 +131,11 @@ pub trait Outside {
     /// # Errors
     /// The system's reason.
     fn write_file(&mut self, path: &str, text: &str) -> Result<(), String>;
+
+    /// The next line of standard input without its end; `None` behind the last.
+    fn read_line(&mut self) -> Option<String> {
+        None
+    }
 
     /// Prints to standard output as it is.
     fn print(&mut self, text: &str);
@@ -160,6 +173,10 @@ fn sort(args: Vec<OsString>, client: &mut Client) -> Result<Invocation, String> 
                 return match verb.to_ascii_lowercase().as_str() {
                     "run" => run(parser, place),
                     "check" => check(parser, place),
+                    // Without a statement it is eKuiper's prompt, which asks a server.
+                    "query" if parser.try_raw_args().is_some_and(|rest| rest.as_slice().is_empty()) => {
+                        Ok(Invocation::Client(Client { words: vec![verb], config: place.config, ..client.clone() }))
+                    }
                     "query" => query::sort(parser, place.config),
                     _ => {
                         client.config = place.config;

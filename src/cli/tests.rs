@@ -14,10 +14,17 @@ impl Server for Api {
         let response = api::handle(&mut self.0, &request);
         Ok(Reply { status: response.status, body: response.body_text().into_owned() })
     }
+
+    fn follow(&mut self, target: &str) -> Result<(), String> {
+        assert_eq!(target, "/test/cli_query");
+        Ok(())
+    }
 }
 
 #[derive(Default)]
 struct Desk {
+    /// Lines of standard input.
+    lines: Vec<&'static str>,
     files: std::collections::BTreeMap<String, String>,
     out: String,
     err: String,
@@ -31,6 +38,10 @@ impl Outside for Desk {
     fn write_file(&mut self, path: &str, text: &str) -> Result<(), String> {
         self.files.insert(path.to_owned(), text.to_owned());
         Ok(())
+    }
+
+    fn read_line(&mut self) -> Option<String> {
+        (!self.lines.is_empty()).then(|| self.lines.remove(0).to_owned())
     }
 
     fn print(&mut self, text: &str) {
@@ -201,9 +212,10 @@ fn invocations() {
     for args in [&["--help"][..], &["--version"], &["run", "--help"], &["create", "stream", "--help"], &["HELP", "-h"]] {
         assert!(matches!(invocation(args), Invocation::Print { code: 0, .. }), "{args:?}");
     }
-    for args in [&["--nope"][..], &["run", "x"], &["--url"], &["show", "--url"], &["nope", "--help"], &["query"]] {
+    for args in [&["--nope"][..], &["run", "x"], &["--url"], &["show", "--url"], &["nope", "--help"], &["query", "--nope"]] {
         assert!(matches!(invocation(args), Invocation::Print { code: 2, .. }), "{args:?}");
     }
+    assert!(matches!(invocation(&["query"]), Invocation::Client(client) if client.words == ["query"]));
     let Invocation::Query(query) = invocation(&["--config", "c", "QUERY", "SELECT 1 FROM a"]) else { panic!("a query") };
     assert_eq!((query.config.as_deref(), query.explain), (Some("c".as_ref()), false));
     let Invocation::Client(client) = invocation(&["--url", "http://h:1", "create", "stream", "demo'() with(x)'"]) else {
@@ -212,4 +224,39 @@ fn invocations() {
     assert_eq!((client.url.as_deref(), client.words.len()), (Some("http://h:1"), 3));
     let kuiper = parse(["/usr/bin/kuiper", "show", "streams"].map(OsString::from), Some("http://e".into()));
     assert!(matches!(kuiper, Invocation::Client(Client { as_kuiper: true, url: Some(_), .. })));
+}
+
+#[test]
+fn the_prompt_runs_one_statement_after_the_other() {
+    let (mut api, mut desk) = (Api(control()), Desk::default());
+    assert_eq!(run(&mut api, &mut desk, &["create", "stream", DDL]).0, 0);
+    desk.lines = vec!["", "SELECT a FROM demo", "SELECT * FROM none", "nonsense", "SELECT b FROM demo", " EXIT ", "SELECT c FROM demo"];
+    let (code, out) = run(&mut api, &mut desk, &["query"]);
+    let p = "kuiper > ";
+    let submitted = "Query was submit successfully.\n";
+    assert_eq!(code, 0);
+    assert!(out.starts_with(&format!("{p}{p}{submitted}{p}fail to get stream none, please check if stream is created\n{p}")), "{out}");
+    assert!(out.ends_with(&format!("is not a select statement.\n{p}{submitted}{p}")), "{out}");
+    assert_eq!(desk.lines, ["SELECT c FROM demo"], "nothing is read behind the end");
+    assert!(!api.0.has_trial("cli_query") && api.0.host.engine.runs.is_empty(), "what ran is ended");
+    desk.lines = Vec::new();
+    assert_eq!(run(&mut api, &mut desk, &["query"]), (0, p.to_owned()), "the end of the input ends it");
+}
+
+#[test]
+fn extensions_that_nobody_has() {
+    let (mut api, mut desk) = (Api(control()), Desk::default());
+    for (args, code, words) in [
+        (&["show", "plugins", "source"][..], 0, "No plugin is found."),
+        (&["show", "plugins"], 1, "Expect plugin type."),
+        (&["show", "plugins", "x"], 1, "Invalid plugin type x"),
+        (&["show", "services"], 0, "No service definitions are found."),
+        (&["show", "schemas", "protobuf"], 0, "No schema definitions are found."),
+        (&["describe", "service", "x"], 1, "Desc service error : can't get the service x."),
+        (&["drop", "service", "x"], 1, "Drop service error : x is not found."),
+        (&["create", "plugin", "source", "x", "{}"], 1, "not supported by pushgate"),
+    ] {
+        let (got, out) = run(&mut api, &mut desk, args);
+        assert!(got == code && out.contains(words), "{args:?}: {got} {out}");
+    }
 }

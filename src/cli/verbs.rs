@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Ask, Client, Outside, Reply, Server, help};
 use crate::catalog::text::{go_json_indented, html_unescape, indent};
+use crate::json::words::complaint;
 use crate::sql::ddl::check_id;
 
 /// How a command ended.
@@ -102,7 +103,7 @@ impl Session<'_> {
         match (verb.as_str(), noun.as_str()) {
             ("help", "") => Ok(help::general()),
             ("help", word) => help::of(word).ok_or_else(|| unknown(word)),
-            (verb, "") if help::of(verb).is_some() => Ok(help::of(verb).unwrap_or_default()),
+            (verb, "") if verb != "query" && help::of(verb).is_some() => Ok(help::of(verb).unwrap_or_default()),
             ("create", "stream" | "table") => self.create_source(&noun, rest),
             ("create", "rule") => self.create_rule(rest),
             ("show", "streams" | "tables") => self.show_sources(&noun),
@@ -144,14 +145,53 @@ impl Session<'_> {
             ("export", "ruleset") => self.export_ruleset(rest),
             ("import", "data") => self.import_data(rest),
             ("export", "data") => self.export_data(rest),
-            ("create" | "show" | "describe" | "drop" | "register", noun) if is_extension(noun) => {
+            ("show" | "describe" | "drop", noun) if is_extension(noun) => extension(&verb, noun, rest),
+            ("create" | "register", noun) if is_extension(noun) => {
                 Err(Failure::Told(format!("{noun}: not supported by pushgate, sources, sinks and functions are built in")))
             }
+            ("query", "") => self.prompt(),
             (verb, noun) if help::of(verb).is_some() => {
                 Err(Failure::Words(format!("No help topic for '{noun}'\n\n{}", help::of(verb).unwrap_or_default())))
             }
             (verb, _) => Err(unknown(verb)),
         }
+    }
+
+    /// Statements line by line, each run as a trial in place of the one before; rows are printed as they come.
+    fn prompt(&mut self) -> Done {
+        const TRIAL: &str = "cli_query";
+        let mut running = false;
+        loop {
+            self.outside.print("kuiper > ");
+            let Some(text) = self.outside.read_line() else { break };
+            let sql = text.trim();
+            if sql.eq_ignore_ascii_case("quit") || sql.eq_ignore_ascii_case("exit") {
+                break;
+            }
+            if sql.is_empty() {
+                continue;
+            }
+            let trial = json!({"id": TRIAL, "sql": sql}).to_string();
+            let submitted = self.ask("POST", "/ruletest", &trial).and_then(|_| self.ask("POST", &format!("/ruletest/{TRIAL}/start"), ""));
+            match submitted {
+                Ok(_) => {
+                    running = true;
+                    self.outside.print("Query was submit successfully.\n");
+                    if let Err(why) = self.server.follow(&format!("/test/{TRIAL}")) {
+                        self.outside.complain(&format!("{why}\n"));
+                    }
+                }
+                Err(Failure::Told(message)) => {
+                    let bare = message.strip_prefix("fail to run rule cli_query: ").unwrap_or(&message);
+                    self.outside.print(&format!("{bare}\n"));
+                }
+                Err(other) => return Err(other),
+            }
+        }
+        if running {
+            self.ask("DELETE", &format!("/ruletest/{TRIAL}"), "")?;
+        }
+        Ok(String::new())
     }
 
     /// Sends a DDL statement. Success prints the text and a blank line, as eKuiper's command line does.
@@ -291,7 +331,8 @@ impl Session<'_> {
         let words = Words::of(rest, &[("r", "rules")])?;
         let rules = words.flag("r").unwrap_or("");
         if !rules.is_empty() && serde_json::from_str::<Vec<String>>(rules).is_err() {
-            return Err(Failure::Told(format!("rules {rules} unmarshal error: expected a JSON array of rule ids")));
+            let why = complaint(rules, false).unwrap_or_else(|| "expected a JSON array of rule ids".to_owned());
+            return Err(Failure::Told(format!("rules {rules} unmarshal error {why}")));
         }
         let [file] = words.plain.as_slice() else { return Err(Failure::Told("Expect configuration file.".to_owned())) };
         let some = !rules.is_empty() && rules.trim() != "[]";
@@ -359,6 +400,36 @@ fn unknown(word: &str) -> Failure {
 fn is_extension(noun: &str) -> bool {
     let one = noun.strip_suffix('s').unwrap_or(noun);
     matches!(one, "plugin" | "service" | "service_func" | "schema" | "script" | "udf")
+}
+
+/// What eKuiper says of extensions when it has none; it never has one here.
+fn extension(verb: &str, noun: &str, rest: &[String]) -> Done {
+    let first = rest.first().map_or("", String::as_str);
+    let second = rest.get(1).map_or("", String::as_str);
+    let told = |text: String| Err(Failure::Told(text));
+    match (verb, noun.strip_suffix('s').unwrap_or(noun)) {
+        ("show", "plugin") => match first {
+            "" => told("Expect plugin type.".to_owned()),
+            "portable" => Ok(line("[]".to_owned())),
+            "source" | "sink" | "function" | "wasm" => Ok(line("No plugin is found.".to_owned())),
+            other => {
+                told(format!("Invalid plugin type {other}, should be \"source\", \"sink\", \"function\" or \"portable\" or \"wasm\"."))
+            }
+        },
+        ("show", "service" | "service_func") => Ok(line("No service definitions are found.".to_owned())),
+        ("show", "schema") if first.is_empty() => told("Expect schema type.".to_owned()),
+        ("show", "schema") => Ok(line("No schema definitions are found.".to_owned())),
+        ("show", "udf") => Ok(line("No udf is found.".to_owned())),
+        ("describe", "plugin") => told("Describe plugin error: not found".to_owned()),
+        ("describe", "service") => told(format!("Desc service error : can't get the service {first}.")),
+        ("describe", "service_func") => told(format!("Desc service func error : can't get the service function {first}.")),
+        ("describe", "schema") => told(format!("Desc schema error : schema type {first} id {second} not found in registry.")),
+        ("describe", "udf") => told("Describe udf error: not found".to_owned()),
+        ("drop", "plugin") => told(format!("Drop plugin error: invalid name {second}: not exist")),
+        ("drop", "service") => told(format!("Drop service error : {first} is not found.")),
+        ("drop", "schema") => told(format!("Drop schema error : schema {first}.{second} not found.")),
+        _ => told(format!("{noun}: not supported by pushgate, sources, sinks and functions are built in")),
+    }
 }
 
 /// A description as JSON: names of options keep their colon, as eKuiper leaves it.

@@ -106,6 +106,46 @@ impl Server for Remote {
     fn ask(&mut self, ask: &Ask<'_>) -> Result<Reply, String> {
         exchange(&self.url, &self.trust, ask).map_err(|e| format!("{}: {e}", self.url))
     }
+
+    fn follow(&mut self, target: &str) -> Result<(), String> {
+        let mut wire = ask_for(&self.url, &self.trust, target).map_err(|e| format!("{}: {e}", self.url))?;
+        // It ends with the events, or with the process.
+        std::thread::Builder::new().name("events".into()).spawn(move || print_events(&mut wire)).map(drop).map_err(|e| e.to_string())
+    }
+}
+
+/// Sends a request whose answer has no end.
+fn ask_for(base: &str, trust: &Trust, target: &str) -> Result<Wire, String> {
+    let base = if base.contains("://") { base.to_owned() } else { format!("http://{base}") };
+    let url = Url::parse(&base).map_err(|e| e.to_string())?;
+    let mut wire = connect(&url, trust)?;
+    let mut out = Vec::new();
+    let fields = [("Accept", "text/event-stream")];
+    let request = Request { method: "GET", target, host: url.authority, fields: &fields, body: &[] };
+    request.emit(&mut out).map_err(|e| e.to_string())?;
+    wire.write_all(&out).map_err(|e| e.to_string())?;
+    Ok(wire)
+}
+
+/// Prints the data of server-sent events, a line each, until they end.
+fn print_events(wire: &mut Wire) {
+    let (mut buf, mut chunk, mut in_head) = (Vec::new(), [0; 4096], true);
+    while let Ok(got @ 1..) = wire.read(&mut chunk) {
+        buf.extend_from_slice(&chunk[..got]);
+        while let Some(end) = buf.iter().position(|b| *b == b'\n') {
+            let line: Vec<u8> = buf.drain(..=end).collect();
+            let line = line.trim_ascii_end();
+            if in_head {
+                in_head = !line.is_empty();
+            } else if let Some(data) = line.strip_prefix(b"data: ") {
+                Terminal.print(&format!("{}\n", String::from_utf8_lossy(data)));
+            }
+        }
+        // A line that long is no event of ours.
+        if buf.len() > ANSWER_BYTES {
+            return;
+        }
+    }
 }
 
 /// A connection, plain or encrypted; both block.
@@ -209,9 +249,16 @@ impl Outside for Terminal {
         fs::write(path, text).map_err(|e| reason(&e))
     }
 
+    fn read_line(&mut self) -> Option<String> {
+        let mut line = String::new();
+        let got = io::stdin().read_line(&mut line).ok()?;
+        (got > 0).then(|| line.trim_end_matches(['\n', '\r']).to_owned())
+    }
+
     fn print(&mut self, text: &str) {
         // A reader that has gone away is no reason to fail.
-        let _ = io::stdout().write_all(text.as_bytes());
+        let mut out = io::stdout();
+        let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     }
 
     fn complain(&mut self, text: &str) {
