@@ -6,6 +6,7 @@ use std::{env, fmt::Write as _, fs, path::Path, process::Command};
 
 const TABLE: &[(&str, u64, u64, &str)] = &[
     ("CONN_COUNT", 1024, 4, "Connections of the data port."),
+    ("TLS_CONN_COUNT", 512, 8, "Connections of the data port while it speaks TLS."),
     ("CONN_BYTES", 2048, 0, "Receive buffer of one connection, in bytes; what is larger takes a loan."),
     ("LOAN_COUNT", 16, 4, "Large buffers (one head and one body each) that connections may borrow."),
     ("HEAD_BYTES", 8192, 0, "Request head, in bytes."),

@@ -163,6 +163,8 @@ pub struct Engine {
     index: Box<Index>,
     sink_scratch: SinkScratch,
     port: PortStats,
+    /// What the wire in front counted, as of the last command.
+    noted: Vec<(&'static str, i64)>,
     /// Taken when the first endpoint opens.
     inflater: Option<Box<Inflater>>,
     /// What a 415 adds (RFC 9110 §15.5.16).
@@ -206,6 +208,7 @@ impl Engine {
             sink_scratch: SinkScratch::new(&limits),
             port: PortStats::default(),
             inflater: None,
+            noted: Vec::new(),
             accept_encoding: "Accept-Encoding: gzip, deflate\r\n".into(),
             admission: Admission::new(limits.sender_count, limits.conn_count, limits.stream_count, seed),
             ready: Vec::new(),
@@ -354,6 +357,12 @@ impl Engine {
         Some(metrics)
     }
 
+    /// What the wire in front counted, for [`Engine::counters`]; replaces what was noted before.
+    pub fn note_port(&mut self, counted: impl Iterator<Item = (&'static str, i64)>) {
+        self.noted.clear();
+        self.noted.extend(counted);
+    }
+
     /// Every counter that eKuiper lacks, zeros included: the body of `GET /counters`.
     #[must_use]
     pub fn counters(&self) -> serde_json::Value {
@@ -362,6 +371,11 @@ impl Engine {
         let mut port = counts(&self.port.refused, true);
         port.insert("accepted_total".into(), json!(self.port.accepted_total));
         port.insert("senders_overflow_total".into(), json!(self.admission.overflow_total));
+        // A reason that both the wire and the gate have is one counter.
+        for (name, n) in &self.noted {
+            let sum = port.get(*name).and_then(Json::as_i64).unwrap_or(0) + n;
+            port.insert((*name).to_owned(), json!(sum));
+        }
         let mut streams = Map::new();
         for open in self.feeds.open.iter().flatten() {
             let mut own = counts(&open.refused, false);

@@ -59,6 +59,7 @@ macro_rules! limits {
 
 limits! {
     conn_count = CONN_COUNT,
+    tls_conn_count = TLS_CONN_COUNT,
     loan_count = LOAN_COUNT,
     body_bytes = BODY_BYTES,
     stream_count = STREAM_COUNT,

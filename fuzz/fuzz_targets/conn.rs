@@ -3,7 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use pushgate::time::Now;
-use pushgate::wire::conn::{Deadlines, Settings};
+use pushgate::wire::conn::{DeadlineKeys, Deadlines, Settings};
 use pushgate::wire::{Answer, Gate, Head, Peer, Reply, Verdict, turn::Port};
 
 struct Take;
@@ -22,7 +22,8 @@ impl Gate for Take {
 
 fuzz_target!(|bytes: &[u8]| {
     let deadlines = Deadlines::default();
-    let settings = Settings { body_bytes: 3000, body_key: "limits.bodyBytes", require_length: true, refuse_dots: true, deadlines };
+    let keys = DeadlineKeys::DATA;
+    let settings = Settings { body_bytes: 3000, body_key: "limits.bodyBytes", require_length: true, refuse_dots: true, deadlines, keys };
     let peer = Peer::new([127, 0, 0, 1].into(), false);
     let converse = |size| Port::new(Take, settings.clone()).converse(bytes.chunks(size), &peer, Now::default());
     assert_eq!(converse(bytes.len().max(1)), converse(1));

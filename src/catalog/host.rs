@@ -8,7 +8,7 @@ use core::net::SocketAddr;
 use std::sync::Arc;
 
 use super::sources::Sources;
-use crate::config::Config;
+use crate::config::{Config, TlsFiles};
 use crate::gate::credential::Access;
 use crate::rule::RuleDef;
 use crate::rule::compile::Surroundings;
@@ -168,7 +168,7 @@ pub struct DataListener {
     /// The address to bind; port 0 is any free one.
     pub addr: SocketAddr,
     /// Certificate and key files (PEM) for HTTPS.
-    pub tls: Option<(String, String)>,
+    pub tls: Option<TlsFiles>,
 }
 
 /// The kinds of definition that are stored, one file each.

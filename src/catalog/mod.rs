@@ -193,8 +193,7 @@ impl<H: Host> Control<H> {
             return Ok(false);
         }
         let server = &self.config.source;
-        let tls = server.http_server_tls.as_ref().map(|tls| (tls.certfile.clone(), tls.keyfile.clone()));
-        let at = DataListener { addr: server.listen(), tls };
+        let at = DataListener { addr: server.listen(), tls: server.http_server_tls.clone() };
         self.host.listen(&at).map_err(|e| Fault::new(Fault::EXECUTOR, e))?;
         self.data_port_open = true;
         Ok(true)

@@ -1,12 +1,12 @@
 //! The one table of server keys: path, reader, field, and how its value is shown.
 //!
-//! Keys are eKuiper's (`kuiper.yaml`) but for `limits.*`, `basic.restAllowOpen`, `basic.restHosts`, `basic.restOrigins` and
-//! `basic.importHttp`. [`ELSEWHERE`] lists those of eKuiper's keys that have no meaning here.
+//! Keys are eKuiper's (`kuiper.yaml`) but for `limits.*`, `basic.restAllowOpen`, `basic.restHosts`, `basic.restOrigins`,
+//! `basic.importHttp`, those of client certificates and TLS versions, and those of `source` behind `httpServerTls`. [`ELSEWHERE`] lists those of eKuiper's keys that have no meaning here.
 
 use core::{net::IpAddr, time::Duration};
 
 use super::{
-    Config, TlsFiles,
+    ClientAuth, Config, TlsFiles,
     read::{self, Expected},
     tree::Node,
 };
@@ -52,18 +52,40 @@ macro_rules! marked {
 }
 
 macro_rules! tls {
-    ($path:literal, $section:ident . $option:ident, $file:ident) => {
+    ($path:literal, $read:expr, $section:ident . $option:ident, $field:ident, $show:expr) => {
         Key {
             path: $path,
             text: true,
             live: false,
             set: |config, node| {
-                config.$section.$option.get_or_insert_with(TlsFiles::default).$file = read::text(node)?;
+                config.$section.$option.get_or_insert_with(TlsFiles::default).$field = $read(node)?;
                 Ok(())
             },
-            show: |config| config.$section.$option.as_ref().map_or_else(|| "none".into(), |tls| Show::show(&tls.$file)),
+            show: |config| {
+                let show: fn(&TlsFiles) -> String = $show;
+                config.$section.$option.as_ref().map_or_else(|| show(&TlsFiles::default()), show)
+            },
         }
     };
+    ($path:literal, $section:ident . $option:ident, $file:ident) => {
+        tls!($path, read::text, $section.$option, $file, |tls| {
+            if tls.$file.is_empty() { "none".into() } else { Show::show(&tls.$file) }
+        })
+    };
+}
+
+/// A TLS version as it is written.
+fn version(v: u8) -> String {
+    format!("1.{}", v % 10)
+}
+
+fn auth(tls: &TlsFiles) -> String {
+    match tls.client_auth() {
+        ClientAuth::None => "none",
+        ClientAuth::Optional => "optional",
+        ClientAuth::Required => "required",
+    }
+    .into()
 }
 
 /// Every key that means something here, in the order of `docs/configuration.md`; `limits.*` are in [`limits::TABLE`].
@@ -72,6 +94,11 @@ pub(super) const KEYS: &[Key] = &[
     key!("basic.restPort", read::port, basic.rest_port),
     tls!("basic.restTls.certfile", basic.rest_tls, certfile),
     tls!("basic.restTls.keyfile", basic.rest_tls, keyfile),
+    tls!("basic.restTls.clientCa", basic.rest_tls, client_ca),
+    tls!("basic.restTls.clientCrl", basic.rest_tls, client_crl),
+    tls!("basic.restTls.clientAuth", |n| read::client_auth(n).map(Some), basic.rest_tls, client_auth, auth),
+    tls!("basic.restTls.minVersion", read::tls_version, basic.rest_tls, min_version, |tls| version(tls.min_version)),
+    tls!("basic.restTls.maxVersion", read::tls_version, basic.rest_tls, max_version, |tls| version(tls.max_version)),
     key!("basic.restAllowOpen", read::boolean, basic.rest_allow_open),
     key!("basic.restHosts", read::texts, basic.rest_hosts),
     key!("basic.restOrigins", read::texts, basic.rest_origins),
@@ -109,6 +136,19 @@ pub(super) const KEYS: &[Key] = &[
     key!("source.httpServerPort", read::port, source.http_server_port, live),
     tls!("source.httpServerTls.certfile", source.http_server_tls, certfile),
     tls!("source.httpServerTls.keyfile", source.http_server_tls, keyfile),
+    tls!("source.httpServerTls.clientCa", source.http_server_tls, client_ca),
+    tls!("source.httpServerTls.clientCrl", source.http_server_tls, client_crl),
+    tls!("source.httpServerTls.clientAuth", |n| read::client_auth(n).map(Some), source.http_server_tls, client_auth, auth),
+    tls!("source.httpServerTls.minVersion", read::tls_version, source.http_server_tls, min_version, |tls| version(tls.min_version)),
+    tls!("source.httpServerTls.maxVersion", read::tls_version, source.http_server_tls, max_version, |tls| version(tls.max_version)),
+    key!("source.handshakeTimeout", read::deadline, source.deadlines.handshake),
+    key!("source.firstByteTimeout", read::deadline, source.deadlines.first_byte),
+    key!("source.headTimeout", read::deadline, source.deadlines.head),
+    key!("source.bodyTimeout", read::deadline, source.deadlines.body),
+    key!("source.idleTimeout", read::deadline, source.deadlines.idle),
+    key!("source.writeTimeout", read::deadline, source.deadlines.write),
+    key!("source.minBodyRate", read::rate, source.deadlines.body_rate),
+    key!("source.connectionsPerAddress", read::count, source.connections_per_address),
     key!("limits.memoryBudget", |n| read::bytes(n).map(Some), limits.memory_budget),
 ];
 
@@ -200,7 +240,7 @@ pub(super) trait Show {
 macro_rules! show_as_is {
     ($($t:ty),*) => { $(impl Show for $t { fn show(&self) -> String { self.to_string() } })* };
 }
-show_as_is!(bool, u8, u16, u64, IpAddr);
+show_as_is!(bool, u8, u16, u32, u64, IpAddr);
 
 impl Show for String {
     fn show(&self) -> String {

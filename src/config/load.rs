@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::{
-    Config, Fault, File, Input, Note, SOURCE_TYPES, TlsFiles,
+    ClientAuth, Config, Fault, File, Input, Note, SOURCE_TYPES, TlsFiles,
     conf_keys::Section,
     env, keys,
     near::nearest,
@@ -18,7 +18,19 @@ use super::{
 use crate::limits::LimitError;
 
 /// The keys of the data server, which may stand in three places.
-const SERVER_KEYS: &[&str] = &["httpServerIp", "httpServerPort", "httpServerTls"];
+pub(super) const SERVER_KEYS: &[&str] = &[
+    "httpServerIp",
+    "httpServerPort",
+    "httpServerTls",
+    "handshakeTimeout",
+    "firstByteTimeout",
+    "headTimeout",
+    "bodyTimeout",
+    "idleTimeout",
+    "writeTimeout",
+    "minBodyRate",
+    "connectionsPerAddress",
+];
 
 pub(super) fn load(input: &Input<'_>) -> Result<Config, Vec<Fault>> {
     let mut loader = Loader { config: Config::default(), faults: Vec::new(), elsewhere: Vec::new() };
@@ -367,18 +379,24 @@ impl Loader {
         for (path, tls) in
             [("basic.restTls", &mut self.config.basic.rest_tls), ("source.httpServerTls", &mut self.config.source.http_server_tls)]
         {
-            let Some(TlsFiles { certfile, keyfile }) = tls else { continue };
-            let (missing, given) = match (certfile.is_empty(), keyfile.is_empty()) {
-                (false, false) => continue,
-                (true, true) => {
+            let Some(TlsFiles { certfile, keyfile, client_ca, client_crl, client_auth, min_version, max_version }) = tls else { continue };
+            let asks = matches!(client_auth, Some(ClientAuth::Optional | ClientAuth::Required));
+            let fault = match (certfile.is_empty(), keyfile.is_empty()) {
+                (true, true) if client_ca.is_empty() && client_crl.is_empty() && !asks => {
                     *tls = None;
                     continue;
                 }
-                (true, false) => ("certfile", "keyfile"),
-                (false, true) => ("keyfile", "certfile"),
+                (true, true) => Some(("clientCa", "expected certfile and keyfile, found neither")),
+                (true, false) => Some(("keyfile", "expected certfile and keyfile, found no certfile")),
+                (false, true) => Some(("certfile", "expected certfile and keyfile, found no keyfile")),
+                _ if asks && client_ca.is_empty() => Some(("clientAuth", "expected a clientCa whose certificates are taken, found none")),
+                _ if !client_crl.is_empty() && client_ca.is_empty() => Some(("clientCrl", "expected a clientCa beside it, found none")),
+                _ if *min_version > *max_version => Some(("minVersion", "expected at most maxVersion, found more")),
+                _ => None,
             };
+            let Some((given, what)) = fault else { continue };
             let place = self.config.origins.get(&format!("{path}.{given}")).cloned().unwrap_or_default().to_string();
-            self.faults.push(Fault { place, key: path.into(), what: format!("expected certfile and keyfile, found no {missing}") });
+            self.faults.push(Fault { place, key: path.into(), what: what.into() });
         }
         if self.config.basic.authentication {
             let place = self.config.origin("basic.authentication").to_string();

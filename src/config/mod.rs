@@ -40,7 +40,7 @@ pub use self::{
     props::{Prop, PropError, Props},
     tree::Origin,
 };
-use crate::limits::Limits;
+use crate::{limits::Limits, wire::conn::Deadlines};
 
 /// The source types whose `sources/TYPE.yaml` is read.
 pub const SOURCE_TYPES: &[&str] = &["httppush", "memory", "simulator"];
@@ -141,13 +141,66 @@ impl Basic {
     }
 }
 
-/// Certificate and key files, PEM.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// What a port speaks TLS with. Files are PEM; an empty path is none.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TlsFiles {
     /// The certificate chain.
     pub certfile: String,
     /// The private key.
     pub keyfile: String,
+    /// Authorities that clients must be certified by.
+    pub client_ca: String,
+    /// Their revocation lists.
+    pub client_crl: String,
+    /// Whether clients must show a certificate; `None`: required when there is a `client_ca`.
+    pub client_auth: Option<ClientAuth>,
+    /// Oldest version, 12 or 13.
+    pub min_version: u8,
+    /// Newest version, 12 or 13.
+    pub max_version: u8,
+}
+
+/// Whether clients show a certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClientAuth {
+    /// They are not asked.
+    None,
+    /// They may.
+    Optional,
+    /// Without one there is no connection.
+    Required,
+}
+
+impl TlsFiles {
+    /// All files that are named.
+    pub fn paths(&self) -> impl Iterator<Item = &String> {
+        [&self.certfile, &self.keyfile, &self.client_ca, &self.client_crl].into_iter().filter(|path| !path.is_empty())
+    }
+
+    /// Whether clients show a certificate.
+    #[must_use]
+    pub fn client_auth(&self) -> ClientAuth {
+        match self.client_auth {
+            Some(auth) => auth,
+            None if self.client_ca.is_empty() => ClientAuth::None,
+            None => ClientAuth::Required,
+        }
+    }
+}
+
+impl Default for TlsFiles {
+    fn default() -> Self {
+        let none = String::new;
+        Self {
+            certfile: none(),
+            keyfile: none(),
+            client_ca: none(),
+            client_crl: none(),
+            client_auth: None,
+            min_version: 12,
+            max_version: 13,
+        }
+    }
 }
 
 /// Section `rule`: defaults of rule options.
@@ -199,6 +252,10 @@ pub struct DataServer {
     pub http_server_port: u16,
     /// HTTPS on the data port.
     pub http_server_tls: Option<TlsFiles>,
+    /// Times that connections may take.
+    pub deadlines: Deadlines,
+    /// Connections of one address at once, an IPv6 address counted by its /64; 0: any number.
+    pub connections_per_address: u64,
 }
 
 impl DataServer {
@@ -426,7 +483,13 @@ impl Default for SinkDefaults {
 
 impl Default for DataServer {
     fn default() -> Self {
-        Self { http_server_ip: IpAddr::V4(Ipv4Addr::UNSPECIFIED), http_server_port: 10081, http_server_tls: None }
+        Self {
+            http_server_ip: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            http_server_port: 10081,
+            http_server_tls: None,
+            deadlines: Deadlines::default(),
+            connections_per_address: 0,
+        }
     }
 }
 

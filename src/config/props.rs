@@ -289,8 +289,7 @@ pub(super) fn unknown(name: &str) -> Option<Option<&'static str>> {
     if SPECS.iter().any(|s| s.name.eq_ignore_ascii_case(name)) {
         return None;
     }
-    let server = ["httpServerIp", "httpServerPort", "httpServerTls"];
-    Some(nearest(name, SPECS.iter().map(|s| s.name).chain(server)))
+    Some(nearest(name, SPECS.iter().map(|s| s.name).chain(super::load::SERVER_KEYS.iter().copied())))
 }
 
 /// Names of all documented properties.

@@ -2,6 +2,7 @@
 
 use core::{net::IpAddr, time::Duration};
 
+use super::ClientAuth;
 use super::tree::{Node, Origin, Tree};
 use crate::time;
 
@@ -132,6 +133,34 @@ pub(super) fn zone(node: &Node) -> Result<String, Expected> {
 
 pub(super) fn qos(node: &Node) -> Result<u8, Expected> {
     whole(node).and_then(|n| u8::try_from(n).ok()).filter(|n| *n <= 2).ok_or_else(|| "0, 1 or 2".into())
+}
+
+/// Times that a connection may take: neither nothing nor for good.
+pub(super) fn deadline(node: &Node) -> Result<Duration, Expected> {
+    let bounds = Duration::from_millis(10)..=Duration::from_secs(3600);
+    duration(node).ok().filter(|d| bounds.contains(d)).ok_or_else(|| "a duration from 10ms to 1h".into())
+}
+
+/// Bytes a second.
+pub(super) fn rate(node: &Node) -> Result<u32, Expected> {
+    whole(node).and_then(|n| u32::try_from(n).ok()).filter(|n| *n <= 1_000_000).ok_or_else(|| "bytes a second, from 0 to 1000000".into())
+}
+
+pub(super) fn tls_version(node: &Node) -> Result<u8, Expected> {
+    match text(node).unwrap_or_default().to_ascii_lowercase().trim_start_matches("tls").trim_start_matches('v') {
+        "1.2" => Ok(12),
+        "1.3" => Ok(13),
+        _ => Err("1.2 or 1.3".into()),
+    }
+}
+
+pub(super) fn client_auth(node: &Node) -> Result<ClientAuth, Expected> {
+    match text(node).unwrap_or_default().to_ascii_lowercase().as_str() {
+        "none" => Ok(ClientAuth::None),
+        "optional" => Ok(ClientAuth::Optional),
+        "required" => Ok(ClientAuth::Required),
+        _ => Err("none, optional or required".into()),
+    }
 }
 
 #[cfg(test)]

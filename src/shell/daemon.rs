@@ -9,7 +9,7 @@
 //! One thread runs data port, rules, sockets of sinks and management HTTP; management commands run one at a time on a worker; files
 //! and log lines are written by threads of their own.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::rc::Rc;
@@ -24,18 +24,19 @@ use super::bell::Bell;
 use super::front::{Front, Outlet};
 use super::host::{Ask, Link, ShellHost};
 use super::init::{self, Init};
-use super::listen::{CLOSE_GRACE, DataPort};
+use super::listen::{self, CLOSE_GRACE, DataPort};
 use super::net::{Clock, Deadline, Listener, listen_error};
+use super::reload::{InUse, keep as keep_certificates};
 use super::signal::{Event, Signals};
 use super::store::Store;
-use super::tls::ServerTls;
+use super::tls::{self, ServerTls};
 use super::trials::Trials;
 use super::writer::Writer;
 use super::{log as journal, manage, nofile, notify, resident, settings, sinks, zone};
 use crate::catalog::Control;
 use crate::config::{Config, paths};
 use crate::engine::{Engine, Progress};
-use crate::wire::conn::{Deadlines, Settings as WireSettings};
+use crate::wire::conn::Deadlines;
 
 /// What `run` was asked for.
 #[derive(Debug, Clone, Default)]
@@ -105,6 +106,10 @@ fn serve(options: &Options, file: Option<&Path>, mut config: Config, clock: Cloc
             return EX_CANTCREAT;
         }
     };
+    if config.source.http_server_tls.is_some() && !tls::BUILT {
+        log::error!("source.httpServerTls: this pushgate is built without TLS (cargo feature tls)");
+        return EX_CONFIG;
+    }
     let management = match management(&config) {
         Ok(management) => management,
         Err((code, error)) => {
@@ -130,14 +135,9 @@ fn serve(options: &Options, file: Option<&Path>, mut config: Config, clock: Cloc
     };
     let work = Rc::new(Bell::default());
     let front = Front::new(Engine::new(limits.clone(), seed()), Rc::clone(&work));
-    let wire = WireSettings {
-        body_bytes: limits.body_bytes,
-        body_key: "limits.bodyBytes",
-        require_length: true,
-        refuse_dots: true,
-        deadlines: Deadlines::default(),
-    };
-    let port = DataPort::start(front, wire, &limits, clock, &executor);
+    let port = DataPort::start(front, listen::settings(&limits, config.source.deadlines), &limits, clock, &executor);
+    port.set_per_address(usize::try_from(config.source.connections_per_address).unwrap_or(usize::MAX));
+    let encrypted = config.basic.rest_tls.is_some() || config.source.http_server_tls.is_some();
     let (link, asks) = Link::new();
     let grace = config.basic.graceful_shutdown_timeout;
     let patrol_interval = config.basic.rule_patrol_interval;
@@ -148,7 +148,9 @@ fn serve(options: &Options, file: Option<&Path>, mut config: Config, clock: Cloc
     let code = Rc::new(Cell::new(0));
     let admin = Rc::new(Admin::new(Arc::clone(&control), Rc::clone(&stop), Rc::clone(&code), Rc::clone(&trials)));
 
-    executor.spawn(answer_asks(asks, port.clone(), clock, Rc::clone(&executor), Rc::clone(&writer), trials)).detach();
+    let (listener, tls, address) = management;
+    let used = InUse { data: port.clone(), management: Rc::new(RefCell::new(tls)) };
+    executor.spawn(answer_asks(asks, used.clone(), clock, Rc::clone(&executor), Rc::clone(&writer), trials)).detach();
     executor.spawn(take_turns(port.clone(), work, clock)).detach();
 
     smol::block_on(executor.run(async {
@@ -160,12 +162,25 @@ fn serve(options: &Options, file: Option<&Path>, mut config: Config, clock: Cloc
             }
         };
         boot(options, inits, &control, &port).await;
-        let (listener, tls, address) = management;
         log::info!("listen management {address}");
         let settings = manage::settings(&limits, Deadlines::default());
-        executor.spawn(manage::serve(listener, tls, Rc::clone(&admin), settings, conn_count, clock, Rc::clone(&executor))).detach();
+        executor
+            .spawn(manage::serve(
+                listener,
+                Rc::clone(&used.management),
+                Rc::clone(&admin),
+                settings,
+                conn_count,
+                clock,
+                Rc::clone(&executor),
+            ))
+            .detach();
         executor.spawn(patrol(Arc::clone(&control), patrol_interval)).detach();
         executor.spawn(pat_the_dog()).detach();
+        let hup = Rc::new(Bell::default());
+        if encrypted {
+            executor.spawn(keep_certificates(used.clone(), Rc::clone(&hup), clock)).detach();
+        }
         notify::ready("running");
         start_pages.drop_resident();
         loop {
@@ -175,7 +190,10 @@ fn serve(options: &Options, file: Option<&Path>, mut config: Config, clock: Cloc
             };
             match signals.next().or(stop).await {
                 Ok(Event::Stop) => break,
-                Ok(Event::Reload) => reload(options, &control).await,
+                Ok(Event::Reload) => {
+                    hup.ring();
+                    reload(options, &control).await;
+                }
                 Err(error) => {
                     log::error!("signals: {error}");
                     break;
@@ -197,7 +215,7 @@ fn management(config: &Config) -> Result<Management, (u8, String)> {
     let addr = config.rest_listen();
     let tls = match &config.basic.rest_tls {
         None => None,
-        Some(files) => match ServerTls::load(Path::new(&files.certfile), Path::new(&files.keyfile)) {
+        Some(files) => match ServerTls::load(files) {
             Ok(tls) => Some(tls),
             Err(error) => return Err((EX_CONFIG, format!("basic.restTls: {error}"))),
         },
@@ -285,7 +303,7 @@ async fn reload(options: &Options, control: &Shared<ShellHost>) {
             for fault in &reloaded.faults {
                 log::error!("reload: {fault}");
             }
-            log::info!("reload: credentials of {} open streams are read again; certificates when the port opens next", reloaded.count);
+            log::info!("reload: credentials of {} open streams are read again", reloaded.count);
         }
     })
     .await;
@@ -294,17 +312,24 @@ async fn reload(options: &Options, control: &Shared<ShellHost>) {
 /// What the worker asks of the data thread.
 async fn answer_asks(
     asks: smol::channel::Receiver<Ask>,
-    port: DataPort<Front>,
+    used: InUse,
     clock: Clock,
     executor: Rc<LocalExecutor<'static>>,
     writer: Rc<Writer>,
     trials: Rc<Trials>,
 ) {
+    let port = used.data.clone();
     while let Ok(ask) = asks.recv().await {
         match ask {
             Ask::Engine(f) => {
+                let (wire, conns) = port.counters();
+                let open = i64::try_from(port.open_count()).unwrap_or(i64::MAX);
+                let now = clock.now();
+                let counted = wire.all().chain(conns.all()).map(|(name, n)| (name, i64::try_from(n).unwrap_or(i64::MAX)));
+                let counted = counted.chain([("connections", open)]).chain(used.expiries(now.wall));
                 let new = port.with_gate(|front| {
-                    f(&mut front.engine, clock.now());
+                    front.engine.note_port(counted);
+                    f(&mut front.engine, now);
                     front.work.ring();
                     front.new_sinks()
                 });

@@ -4,7 +4,6 @@
 //! readings, and brings the result back.
 
 use std::net::{TcpStream, ToSocketAddrs as _};
-use std::path::Path;
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -106,7 +105,7 @@ impl Host for ShellHost {
     fn listen(&mut self, at: &DataListener) -> Result<(), String> {
         let tls = match &at.tls {
             None => None,
-            Some((cert, key)) => Some(ServerTls::load(Path::new(cert), Path::new(key)).map_err(|e| e.to_string())?),
+            Some(files) => Some(ServerTls::load(files).map_err(|e| e.to_string())?),
         };
         let (back, answer) = mpsc::sync_channel(1);
         self.link.send(Ask::Listen(at.clone(), tls, back));

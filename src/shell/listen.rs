@@ -13,7 +13,7 @@ use std::{
     fmt,
     future::poll_fn,
     io,
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     rc::Rc,
     task::{Context, Poll, Waker},
     time::Duration,
@@ -30,8 +30,9 @@ use crate::{
     limits::{CONN_BYTES, HEAD_BYTES, Limits},
     time::Instant,
     wire::{
-        conn::{Conn, Deadlines, SLACK_BYTES, Settings},
-        turn::{Counters, OUT_BYTES, Port},
+        conn::{Conn, DeadlineKeys, Deadlines, SLACK_BYTES, Settings},
+        counters::{ConnCounters, Counters},
+        turn::{OUT_BYTES, Port},
         verdict::{Gate, Peer},
     },
 };
@@ -48,20 +49,14 @@ const ACCEPT_BUDGET: usize = 64;
 /// What the data port allows its connections.
 #[must_use]
 pub const fn settings(limits: &Limits, deadlines: Deadlines) -> Settings {
-    Settings { body_bytes: limits.body_bytes, body_key: "limits.bodyBytes", require_length: true, refuse_dots: true, deadlines }
-}
-
-/// What the acceptor counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct AcceptCounters {
-    /// Connections taken from the kernel.
-    pub accepted_total: u64,
-    /// Idle connections that had to yield to a new one.
-    pub yielded_total: u64,
-    /// Times accepting paused because descriptors or memory had run out.
-    pub paused_total: u64,
-    /// TLS handshakes that failed, plain HTTP on the TLS port included.
-    pub tls_failed_total: u64,
+    Settings {
+        body_bytes: limits.body_bytes,
+        body_key: "limits.bodyBytes",
+        require_length: true,
+        refuse_dots: true,
+        deadlines,
+        keys: DeadlineKeys::DATA,
+    }
 }
 
 /// The data port in front of a gate. Cheap to clone; all clones are the same port. It lives on one thread.
@@ -113,6 +108,18 @@ impl<G: Gate + 'static> DataPort<G> {
     /// Uses another certificate for connections from now on; those that stand keep theirs.
     pub fn set_tls(&self, tls: Option<ServerTls>) {
         self.inner.state.borrow_mut().tls = tls;
+    }
+
+    /// The certificate that new connections get; `None` while the port is closed or speaks plain HTTP.
+    #[must_use]
+    pub fn tls(&self) -> Option<ServerTls> {
+        let state = self.inner.state.borrow();
+        state.tls.clone().filter(|_| state.listener.is_some())
+    }
+
+    /// Bounds the connections that one address has at once, an IPv6 address counted by its /64; 0: any number.
+    pub fn set_per_address(&self, count: usize) {
+        self.inner.state.borrow_mut().per_address = count;
     }
 
     /// Where the port listens; `None` while it is closed.
@@ -176,9 +183,16 @@ impl<G: Gate + 'static> DataPort<G> {
 
     /// What the wire and the acceptor counted.
     #[must_use]
-    pub fn counters(&self) -> (Counters, AcceptCounters) {
+    pub fn counters(&self) -> (Counters, ConnCounters) {
         let state = self.inner.state.borrow();
         (state.port.counters.clone(), state.counters)
+    }
+
+    /// Counts a certificate that was read again, or could not be.
+    pub fn count_reload(&self, worked: bool) {
+        let counters = &mut self.inner.state.borrow_mut().counters;
+        counters.tls_reloads_total += u64::from(worked);
+        counters.tls_reloads_failed_total += u64::from(!worked);
     }
 }
 
@@ -196,7 +210,11 @@ pub(super) struct State<G: Gate> {
     pub(super) buffers: Buffers,
     /// Where the answers of one turn are written before they are sent.
     pub(super) out: Box<[u8]>,
-    pub(super) counters: AcceptCounters,
+    pub(super) counters: ConnCounters,
+    /// Connections while TLS is spoken.
+    tls_count: usize,
+    /// Connections of one address; 0: any number.
+    per_address: usize,
     free: Vec<u32>,
     open: usize,
     listener: Option<Listener>,
@@ -224,6 +242,8 @@ pub(super) struct Slot<T> {
     pub(super) loan: Option<u16>,
     /// Our side is shut down, the peer's is still read.
     pub(super) shut: bool,
+    /// Its address had too many connections when it came: it is told so and closed.
+    pub(super) crowded: bool,
     due: bool,
     waker: Option<Waker>,
 }
@@ -290,13 +310,14 @@ impl<G: Gate> State<G> {
         let slot = |_| Slot {
             socket: None,
             conn: Conn::new(now),
-            peer: Peer::new(std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), false),
+            peer: Peer::new(IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), false),
             until: Instant(u64::MAX),
             kill: Instant(u64::MAX),
             parked: 0,
             write_until: None,
             loan: None,
             shut: false,
+            crowded: false,
             due: false,
             waker: None,
         };
@@ -305,7 +326,9 @@ impl<G: Gate> State<G> {
             slots: (0..count).map(slot).collect(),
             buffers: Buffers::new(limits),
             out: vec![0; OUT_BYTES].into(),
-            counters: AcceptCounters::default(),
+            counters: ConnCounters::default(),
+            tls_count: limits.tls_conn_count,
+            per_address: 0,
             free: (0..count).rev().collect(),
             open: 0,
             listener: None,
@@ -352,17 +375,42 @@ impl<G: Gate> State<G> {
             self.buffers.free.push(loan);
         }
         (slot.parked, slot.write_until, slot.shut, slot.due) = (0, None, false, false);
+        slot.crowded = false;
         (slot.until, slot.kill) = (Instant(u64::MAX), Instant(u64::MAX));
     }
 
     /// True when a new connection would find a slot.
     fn has_slot(&self) -> bool {
-        !self.free.is_empty() || self.slots.iter().any(Slot::may_yield)
+        self.may_take_free() || self.slots.iter().any(Slot::may_yield)
+    }
+
+    /// A slot is free, and there may be one more connection.
+    fn may_take_free(&self) -> bool {
+        !self.free.is_empty() && (self.tls.is_none() || self.open < self.tls_count)
+    }
+
+    /// Connections of `addr` that are not on their way out.
+    fn of_address(&self, addr: IpAddr) -> impl Iterator<Item = (usize, &Slot<G::Ticket>)> {
+        let key = address_key(addr);
+        let theirs = move |slot: &Slot<G::Ticket>| slot.socket.is_some() && !slot.conn.is_lingering() && address_key(slot.peer.addr) == key;
+        self.slots.iter().enumerate().filter(move |(_, slot)| theirs(slot))
+    }
+
+    /// Room for one more connection of `addr` under its own ceiling: its oldest idle one yields. False: it has none to yield.
+    fn admit_address(&mut self, addr: IpAddr, now: Instant) -> bool {
+        if self.per_address == 0 || self.of_address(addr).count() < self.per_address {
+            return true;
+        }
+        let idle = self.of_address(addr).filter(|(_, slot)| slot.may_yield()).min_by_key(|(_, slot)| slot.conn.since());
+        let Some(index) = idle.map(|(index, _)| index) else { return false };
+        self.free(index, now);
+        self.counters.yielded_total += 1;
+        true
     }
 
     /// A connection may have fallen idle: the acceptor, if it waits for a slot, looks again.
     pub(super) fn fell_idle(&mut self) {
-        if self.free.is_empty() {
+        if !self.may_take_free() {
             wake(&mut self.acceptor);
         }
     }
@@ -394,7 +442,9 @@ impl<G: Gate> State<G> {
 
     /// A slot for a new connection: a free one, else that of the idle connection that has waited longest.
     fn slot_for_new(&mut self, now: Instant) -> Option<usize> {
-        if let Some(index) = self.free.pop() {
+        if self.may_take_free()
+            && let Some(index) = self.free.pop()
+        {
             self.open += 1;
             return Some(index as usize);
         }
@@ -419,11 +469,13 @@ impl<G: Gate> State<G> {
         let Ok(session) = self.tls.as_ref().map(ServerTls::session).transpose() else { return Accepted::Paused };
         let tls = session.is_some();
         let Ok(socket) = Socket::new(stream, session) else { return Accepted::Paused };
+        let admitted = self.admit_address(addr, now);
         let Some(index) = self.slot_for_new(now) else { return Accepted::NoSlot };
         self.counters.accepted_total += 1;
         if let Some(slot) = self.slots.get_mut(index) {
             slot.conn = Conn::new(now);
             slot.socket = Some(socket);
+            slot.crowded = !admitted;
             slot.peer = Peer { connection: self.counters.accepted_total, ..Peer::new(addr, tls) };
             if let Some(waker) = &slot.waker {
                 waker.wake_by_ref();
@@ -497,6 +549,7 @@ async fn accept<G: Gate>(inner: Rc<Inner<G>>) {
                     break;
                 }
                 Accepted::NoSlot => {
+                    inner.state.borrow_mut().counters.full_total += 1;
                     poll_fn(|cx| poll_slot(&inner, cx)).await;
                     break;
                 }
@@ -545,6 +598,14 @@ async fn sweep<G: Gate>(inner: Rc<Inner<G>>) {
             if state.sweep_at < next { Poll::Ready(()) } else { deadline.poll(cx) }
         })
         .await;
+    }
+}
+
+/// What counts as one address: an IPv6 network of 64 bits is one customer's.
+fn address_key(addr: IpAddr) -> u128 {
+    match addr {
+        IpAddr::V4(v4) => u128::from(u32::from(v4)),
+        IpAddr::V6(v6) => u128::from(v6) & !u128::from(u64::MAX) | 1 << 63,
     }
 }
 

@@ -3,7 +3,14 @@
 //! At most `limits.manageConnCount` connections, one task each; one more is told 503 and closed. A body may have
 //! `limits.manageBodyBytes`. What a [`Manage`] answers is its own affair.
 
-use std::{cell::Cell, future::Future, io, net::IpAddr, rc::Rc, time::Duration};
+use std::{
+    cell::{Cell, RefCell},
+    future::Future,
+    io,
+    net::IpAddr,
+    rc::Rc,
+    time::Duration,
+};
 
 use smol::{LocalExecutor, future};
 
@@ -16,7 +23,7 @@ use crate::{
     limits::{HEAD_BYTES, Limits},
     time::Instant,
     wire::{
-        conn::{Conn, Deadlines, Fault, HeadCache, SLACK_BYTES, Settings, Step},
+        conn::{Conn, DeadlineKeys, Deadlines, Fault, HeadCache, SLACK_BYTES, Settings, Step},
         head::Head,
         reply::{Reply, Style},
         verdict::Peer,
@@ -104,13 +111,17 @@ pub fn settings(limits: &Limits, deadlines: Deadlines) -> Settings {
         require_length: false,
         refuse_dots: false,
         deadlines,
+        keys: DeadlineKeys::FIXED,
     }
 }
+
+/// The port's certificate, for connections from now on; `None`: plain HTTP.
+pub type Certificates = Rc<RefCell<Option<ServerTls>>>;
 
 /// Serves `listener` for as long as the future is polled. Connections are tasks on `executor`.
 pub async fn serve<M: Manage>(
     listener: Listener,
-    tls: Option<ServerTls>,
+    tls: Certificates,
     manage: Rc<M>,
     settings: Settings,
     conn_count: usize,
@@ -131,10 +142,10 @@ pub async fn serve<M: Manage>(
                     break;
                 }
             };
-            let session = tls.as_ref().map(ServerTls::session).transpose();
+            let session = tls.borrow().as_ref().map(ServerTls::session).transpose();
             let Ok(Ok(socket)) = session.map(|session| Socket::new(stream, session)) else { continue };
             let seat = (open.get() < conn_count).then(|| Seat::take(&open));
-            let peer = Peer::new(addr, tls.is_some());
+            let peer = Peer::new(addr, tls.borrow().is_some());
             let (manage, settings) = (Rc::clone(&manage), Rc::clone(&settings));
             executor
                 .spawn(async move {
@@ -185,12 +196,31 @@ async fn turn_away(mut socket: Socket, clock: Clock) -> io::Result<()> {
 /// A connection that has become a watcher's, what it watches, and the fields of its head.
 type Watcher = (Socket, Watch, Vec<(&'static str, String)>);
 
-async fn attend<M: Manage>(mut socket: Socket, peer: Peer, manage: &M, settings: &Settings, clock: Clock) -> io::Result<Option<Watcher>> {
+async fn attend<M: Manage>(
+    mut socket: Socket,
+    mut peer: Peer,
+    manage: &M,
+    settings: &Settings,
+    clock: Clock,
+) -> io::Result<Option<Watcher>> {
     let mut conn: Conn<()> = Conn::new(clock.mono());
     let mut cache = Box::<HeadCache>::default();
     let mut buf = vec![0; HEAD_BYTES + SLACK_BYTES];
     let mut out = Vec::new();
     let mut shut = false;
+    match socket.handshake_by(&mut clock.deadline(clock.mono().after(settings.deadlines.handshake))).await {
+        Ok(()) => {
+            peer.certificate = socket.certificate();
+            conn.begin(clock.mono());
+        }
+        Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
+            socket.speak_plain();
+            peer.tls = false;
+            conn.fail(Fault::Plain, settings, clock.now(), &mut out);
+            send(&mut socket, &mut out, settings, clock).await?;
+        }
+        Err(error) => return Err(error),
+    }
     loop {
         let now = clock.now();
         let mut pending = None;
@@ -309,13 +339,6 @@ async fn read(socket: &mut Socket, conn: &mut Conn<()>, buf: &mut [u8], until: I
         Ok(n) => conn.filled(n, clock.mono()),
         // The connection itself says what a deadline means to it.
         Err(error) if error.kind() == io::ErrorKind::TimedOut => {}
-        Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
-            let mut out = Vec::new();
-            let reply = Reply::error(400, "this port speaks HTTPS").closing();
-            let _ = reply.emit(&mut out, &Style { date: clock.now().wall, ..Style::default() });
-            socket.say_plain(&out);
-            return Err(error);
-        }
         Err(error) => return Err(error),
     }
     Ok(())
@@ -361,7 +384,15 @@ mod tests {
             assert!(tell.send(listener.addr()).is_ok());
             let executor = Rc::new(LocalExecutor::new());
             let settings = settings(&limits, Deadlines { linger: Duration::from_millis(200), ..Deadlines::default() });
-            let served = serve(listener, None, Rc::new(Echo), settings, limits.manage_conn_count, Clock::start(), Rc::clone(&executor));
+            let served = serve(
+                listener,
+                Certificates::default(),
+                Rc::new(Echo),
+                settings,
+                limits.manage_conn_count,
+                Clock::start(),
+                Rc::clone(&executor),
+            );
             async_io::block_on(executor.run(served));
         });
         addr.recv().ok().and_then(Result::ok).unwrap_or_else(|| panic!("no address"))

@@ -14,6 +14,7 @@ pub mod net;
 pub mod nofile;
 pub mod notify;
 pub mod query;
+pub mod reload;
 pub mod resident;
 pub mod secrets;
 pub mod serve;

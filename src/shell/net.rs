@@ -10,6 +10,7 @@ use std::{
     net::{IpAddr, Ipv6Addr, Shutdown, SocketAddr, SocketAddrV6, TcpListener, TcpStream, ToSocketAddrs as _},
     os::fd::OwnedFd,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
     time::{Duration, Instant as StdInstant, SystemTime, UNIX_EPOCH},
 };
@@ -24,7 +25,10 @@ use rustix::{
 use super::tls::{ClientTls, Session};
 use crate::{
     time::{Instant, Now, Timestamp},
-    wire::client::{EmitError, Exchange, Request, Response, ResponseError},
+    wire::{
+        Certificate,
+        client::{EmitError, Exchange, Request, Response, ResponseError},
+    },
 };
 
 /// Connections the kernel holds while none is accepted.
@@ -183,11 +187,39 @@ impl Socket {
         self.drained
     }
 
+    /// The TLS handshake is not done yet: [`Socket::handshake`] before anything else.
+    #[must_use]
+    pub fn is_handshaking(&self) -> bool {
+        self.tls.as_ref().is_some_and(|session| session.is_handshaking())
+    }
+
+    /// Takes the TLS handshake as far as it comes; `Ok` once it is done, at once where there is none.
+    ///
+    /// # Errors
+    /// `WouldBlock` when the peer has to go on; `InvalidInput` when it speaks plain HTTP (see [`Socket::speak_plain`]); whatever else ends
+    /// the connection.
+    pub fn handshake(&mut self) -> io::Result<()> {
+        match &mut self.tls {
+            None => Ok(()),
+            Some(session) => session.handshake(self.io.get_ref()),
+        }
+    }
+
+    /// The certificate that the peer showed in the handshake.
+    #[must_use]
+    pub fn certificate(&self) -> Option<Arc<Certificate>> {
+        self.tls.as_ref()?.certificate()
+    }
+
+    /// Goes on without TLS, with a peer that never began it.
+    pub fn speak_plain(&mut self) {
+        self.tls = None;
+    }
+
     /// Reads what is there. 0: the peer has closed.
     ///
     /// # Errors
-    /// `WouldBlock` when nothing is there; `InvalidInput` when the peer speaks plain HTTP where TLS is expected (see
-    /// [`Socket::say_plain`]); whatever else ends the connection.
+    /// `WouldBlock` when nothing is there; whatever else ends the connection.
     pub fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let io = self.io.get_ref();
         loop {
@@ -250,13 +282,6 @@ impl Socket {
         let _ = self.io.get_ref().shutdown(Shutdown::Write);
     }
 
-    /// Sends `bytes` unencrypted, once, as far as they go: for a peer that does not speak TLS.
-    pub fn say_plain(&mut self, bytes: &[u8]) {
-        let _ = (&mut self.io.get_ref()).write(bytes);
-        let _ = self.io.get_ref().shutdown(Shutdown::Write);
-        self.tls = None;
-    }
-
     /// Registers for `interest`; ready once the kernel has reported it.
     pub fn poll_ready(&self, interest: Interest, cx: &mut Context<'_>) -> Poll<()> {
         let unsent = self.tls.as_ref().is_some_and(|session| session.wants_write());
@@ -269,6 +294,19 @@ impl Socket {
     /// The kernel reported something: the next read is worth its call.
     pub const fn refreshed(&mut self) {
         self.drained = false;
+    }
+
+    /// Takes the TLS handshake, if there is one, to its end, waiting at most until `deadline`.
+    ///
+    /// # Errors
+    /// `TimedOut`, or as [`Socket::handshake`].
+    pub async fn handshake_by(&mut self, deadline: &mut Deadline) -> io::Result<()> {
+        loop {
+            match self.handshake() {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.ready_by(Interest::Read, deadline).await?,
+                other => return other,
+            }
+        }
     }
 
     /// Reads, waiting at most until `deadline`.

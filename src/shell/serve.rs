@@ -14,12 +14,7 @@ use super::{
 use crate::{
     limits::CONN_BYTES,
     time::{Instant, Now},
-    wire::{
-        conn::Fault,
-        reply::{Out, Reply, Style},
-        turn::Turn,
-        verdict::Gate,
-    },
+    wire::{conn::Fault, reply::Out, turn::Turn, verdict::Gate},
 };
 
 /// Reads and sends of one connection before others get their turn: few enough that the connections which are busy at once
@@ -56,15 +51,19 @@ impl<G: Gate> Inner<G> {
     fn turn(&self, index: usize) -> Next {
         let mut state = self.state.borrow_mut();
         let now = self.clock.now();
+        state.counters.turns_total += 1;
         match state.advance(index, now) {
             Ok(Next::Wait(interest)) => {
                 let until = state.slots.get(index).map_or(Instant(u64::MAX), |slot| slot.until);
                 state.watch(until);
                 Next::Wait(interest)
             }
-            Ok(next) => next,
-            Err(error) => {
-                state.refuse_plain(index, &error, now);
+            Ok(next) => {
+                state.counters.gave_way_total += u64::from(next == Next::Yield);
+                next
+            }
+            Err(_) => {
+                state.counters.broken_total += 1;
                 state.free(index, now.mono);
                 Next::Parked
             }
@@ -74,13 +73,57 @@ impl<G: Gate> Inner<G> {
 
 impl<G: Gate> State<G> {
     fn advance(&mut self, index: usize, now: Now) -> io::Result<Next> {
-        let Self { port, slots, buffers, out, .. } = self;
+        let Self { port, slots, buffers, out, counters, .. } = self;
         let Some(slot) = slots.get_mut(index) else { return Ok(Next::Parked) };
         if slot.socket.is_none() {
             return Ok(Next::Parked);
         }
         if now.mono >= slot.kill {
             return Err(io::ErrorKind::TimedOut.into());
+        }
+        if let Some(socket) = slot.socket.as_mut().filter(|socket| socket.is_handshaking()) {
+            if slot.crowded {
+                return Err(io::ErrorKind::ConnectionRefused.into());
+            }
+            match socket.handshake() {
+                Ok(()) => {
+                    counters.tls_handshakes_total += 1;
+                    slot.peer.certificate = socket.certificate();
+                    slot.conn.begin(now.mono);
+                    // It took as long as many requests do.
+                    return Ok(Next::Yield);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    let until = slot.conn.since().after(port.settings.deadlines.handshake);
+                    if now.mono >= until {
+                        counters.tls_timeout_total += 1;
+                        return Err(io::ErrorKind::TimedOut.into());
+                    }
+                    slot.until = until.min(slot.kill);
+                    return Ok(self.rest(index));
+                }
+                // Plain HTTP is told so, in plain HTTP.
+                Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
+                    counters.tls_plain_total += 1;
+                    socket.speak_plain();
+                    slot.peer.tls = false;
+                    let mut answers = Out::new(out);
+                    port.fail(&mut slot.conn, Fault::Plain, now, &mut answers);
+                    // A few hundred bytes into an empty send buffer: all or, on a broken connection, nothing.
+                    socket.write(answers.filled())?;
+                }
+                Err(error) => {
+                    counters.tls_failed_total += 1;
+                    return Err(error);
+                }
+            }
+        }
+        if core::mem::take(&mut slot.crowded)
+            && let Some(socket) = &mut slot.socket
+        {
+            let mut answers = Out::new(out);
+            port.fail(&mut slot.conn, Fault::TooManyFromAddress, now, &mut answers);
+            socket.write(answers.filled())?;
         }
         let write = port.settings.deadlines.write;
         let mut budget = BUDGET;
@@ -106,7 +149,10 @@ impl<G: Gate> State<G> {
             if turn == Turn::Grow {
                 // A connection that has a loan has all there is.
                 match if slot.loan.is_none() { buffers.lend(index, &mut slot.conn) } else { None } {
-                    Some(loan) => slot.loan = Some(loan),
+                    Some(loan) => {
+                        counters.lent_total += 1;
+                        slot.loan = Some(loan);
+                    }
                     None => port.fail(&mut slot.conn, Fault::NoRoom, now, &mut answers),
                 }
                 turn = Turn::Flush;
@@ -186,24 +232,6 @@ impl<G: Gate> State<G> {
             self.fell_idle();
         }
         Next::Wait(Interest::Read)
-    }
-
-    /// A peer that speaks plain HTTP to a TLS port is told so, in plain HTTP.
-    fn refuse_plain(&mut self, index: usize, error: &io::Error, now: Now) {
-        let Some(slot) = self.slots.get_mut(index) else { return };
-        if !slot.peer.tls || !matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData) {
-            return;
-        }
-        self.counters.tls_failed_total += 1;
-        if error.kind() == io::ErrorKind::InvalidInput
-            && let Some(socket) = &mut slot.socket
-        {
-            let mut out = Out::new(&mut self.out);
-            let reply = Reply::error(400, "this port speaks HTTPS").closing();
-            if reply.emit(&mut out, &Style { date: now.wall, ..Style::default() }).is_ok() {
-                socket.say_plain(out.filled());
-            }
-        }
     }
 }
 

@@ -1,10 +1,15 @@
 //! TLS around a socket: rustls with ring, 1.2 and 1.3, certificates and keys from PEM files.
 //!
 //! A [`Session`] is polled by [`Socket`](super::net::Socket) only. [`ServerTls`] and [`ClientTls`] are made once from files
-//! and shared; making one checks that the key belongs to the certificate, and says which file is wrong and how. Built without
-//! the feature `tls`, making one is the error.
+//! and shared; making one checks that the key belongs to the certificate, and says which file is wrong and how. A [`ServerTls`] knows
+//! its files and how they looked when they were read ([`Stamp`]), so that one can tell whether they have changed. Built without the
+//! feature `tls`, making one is the error.
 
 use std::{fmt, io, net::TcpStream, path::Path};
+
+use rustix::fs::stat;
+
+use crate::{config::TlsFiles, time::Timestamp, wire::Certificate};
 
 /// Why TLS cannot be set up: `certificate /etc/gw.pem: no such file`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +36,30 @@ pub struct ClientOptions<'p> {
     pub only_1_3: bool,
 }
 
+/// How a set of files looked: inode, length and time of the last change of each. Replacing a file, writing into it and pointing a link
+/// elsewhere all show.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Stamp(Vec<Option<(u64, i64, i64, i64)>>);
+
+impl Stamp {
+    /// How the files named in `files` look now.
+    #[must_use]
+    #[expect(clippy::allow_attributes, reason = "whether a cast is needed depends on the target")]
+    #[allow(clippy::unnecessary_cast, clippy::cast_lossless, trivial_numeric_casts, reason = "libc's widths differ between targets")]
+    pub fn of(files: &TlsFiles) -> Self {
+        let look = |path: &String| {
+            stat(path.as_str()).ok().map(|s| (s.st_ino as u64, s.st_size as i64, s.st_mtime as i64, s.st_mtime_nsec as i64))
+        };
+        Self(files.paths().map(look).collect())
+    }
+}
+
+/// Whether this build speaks TLS at all.
+pub const BUILT: bool = cfg!(feature = "tls");
+
+#[cfg(feature = "tls")]
+mod present;
+
 #[cfg(not(feature = "tls"))]
 pub use absent::{ClientTls, ServerTls, Session};
 #[cfg(feature = "tls")]
@@ -38,7 +67,9 @@ pub use present::{ClientTls, ServerTls, Session};
 
 #[cfg(not(feature = "tls"))]
 mod absent {
-    use super::{ClientOptions, Path, TcpStream, TlsError, io};
+    use std::sync::Arc;
+
+    use super::{Certificate, ClientOptions, Stamp, TcpStream, Timestamp, TlsError, TlsFiles, io};
 
     /// TLS that this build does not have.
     #[derive(Debug, Clone)]
@@ -57,8 +88,26 @@ mod absent {
     impl ServerTls {
         /// # Errors
         /// Always.
-        pub fn load(_cert: &Path, _key: &Path) -> Result<Self, TlsError> {
+        pub fn load(_files: &TlsFiles) -> Result<Self, TlsError> {
             Err(not_built())
+        }
+
+        /// What it was made from.
+        #[must_use]
+        pub fn files(&self) -> &TlsFiles {
+            match *self {}
+        }
+
+        /// How the files looked when they were read.
+        #[must_use]
+        pub fn stamp(&self) -> &Stamp {
+            match *self {}
+        }
+
+        /// Until when the certificate holds.
+        #[must_use]
+        pub fn not_after(&self) -> Timestamp {
+            match *self {}
         }
 
         /// A session for a connection that was accepted.
@@ -102,321 +151,14 @@ mod absent {
         pub(in crate::shell) fn close_notify(&mut self) {
             match *self {}
         }
-    }
-}
-
-#[cfg(feature = "tls")]
-mod present {
-    use std::{
-        io::{Read as _, Write as _},
-        sync::Arc,
-    };
-
-    use rustls::{
-        CertificateError, ClientConfig, ClientConnection, Connection, DigitallySignedStruct, RootCertStore, ServerConfig, ServerConnection,
-        SignatureScheme,
-        client::{
-            WebPkiServerVerifier,
-            danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
-            verify_server_name,
-        },
-        crypto::{CryptoProvider, ring},
-        pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime, pem, pem::PemObject as _},
-        server::{ParsedCertificate, ServerSessionMemoryCache},
-        version::{TLS12, TLS13},
-    };
-
-    use super::{ClientOptions, Path, TcpStream, TlsError, io};
-
-    /// Sessions that may be resumed; each is a few hundred bytes.
-    const SESSION_COUNT: usize = 64;
-    /// Bytes of answers that a session holds before they are sent.
-    const BUFFER_BYTES: usize = 64 * 1024;
-
-    /// The server's side: certificate, key, and what is spoken.
-    #[derive(Debug, Clone)]
-    pub struct ServerTls {
-        config: Arc<ServerConfig>,
-    }
-
-    impl ServerTls {
-        /// Reads a certificate chain and its key.
-        ///
-        /// # Errors
-        /// A sentence that names the file: missing, no PEM, no certificate in it, key and certificate not a pair.
-        pub fn load(cert: &Path, key: &Path) -> Result<Self, TlsError> {
-            let (chain, key_der) = load_pair(cert, key)?;
-            let provider = Arc::new(ring::default_provider());
-            let mut config = ServerConfig::builder_with_provider(provider)
-                .with_protocol_versions(&[&TLS13, &TLS12])
-                .map_err(|error| TlsError(error.to_string()))?
-                .with_no_client_auth()
-                .with_single_cert(chain, key_der)
-                .map_err(|error| pair_error(cert, key, &error))?;
-            config.alpn_protocols = vec![b"http/1.1".to_vec()];
-            config.send_tls13_tickets = 1;
-            config.session_storage = ServerSessionMemoryCache::new(SESSION_COUNT);
-            Ok(Self { config: Arc::new(config) })
+        pub(in crate::shell) fn handshake(&mut self, _: &TcpStream) -> io::Result<()> {
+            match *self {}
         }
-
-        /// A session for a connection that was accepted.
-        ///
-        /// # Errors
-        /// rustls cannot make one.
-        pub fn session(&self) -> io::Result<Session> {
-            let connection = ServerConnection::new(Arc::clone(&self.config)).map_err(io::Error::other)?;
-            Ok(Session::new(connection.into(), false))
+        pub(in crate::shell) fn is_handshaking(&self) -> bool {
+            match *self {}
         }
-    }
-
-    /// The client's side: roots, and a certificate of its own.
-    #[derive(Debug, Clone)]
-    pub struct ClientTls {
-        config: Arc<ClientConfig>,
-    }
-
-    impl ClientTls {
-        /// Sets up a client.
-        ///
-        /// # Errors
-        /// A sentence that names the file, or says that the system has no roots.
-        pub fn new(options: &ClientOptions<'_>) -> Result<Self, TlsError> {
-            let provider = Arc::new(ring::default_provider());
-            let versions: &[_] = if options.only_1_3 { &[&TLS13] } else { &[&TLS13, &TLS12] };
-            let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
-                .with_protocol_versions(versions)
-                .map_err(|error| TlsError(error.to_string()))?;
-            let builder = if options.insecure_skip_verify {
-                builder.dangerous().with_custom_certificate_verifier(Arc::new(AnyCertificate(provider)))
-            } else {
-                let inner = WebPkiServerVerifier::builder_with_provider(Arc::new(roots(options.ca)?), Arc::clone(&provider));
-                let inner = inner.build().map_err(|error| TlsError(error.to_string()))?;
-                let own = options.ca.map(load_certs).transpose()?.unwrap_or_default();
-                builder.dangerous().with_custom_certificate_verifier(Arc::new(Named { inner, own }))
-            };
-            let mut config = match options.cert {
-                None => builder.with_no_client_auth(),
-                Some((cert, key)) => {
-                    let (chain, key_der) = load_pair(cert, key)?;
-                    builder.with_client_auth_cert(chain, key_der).map_err(|error| pair_error(cert, key, &error))?
-                }
-            };
-            config.alpn_protocols = vec![b"http/1.1".to_vec()];
-            config.resumption = rustls::client::Resumption::in_memory_sessions(8);
-            Ok(Self { config: Arc::new(config) })
-        }
-
-        /// A session with `host`, whose name the certificate must carry.
-        ///
-        /// # Errors
-        /// `host` is no name that a certificate can carry.
-        pub fn session(&self, host: &str) -> io::Result<Session> {
-            let name = ServerName::try_from(host.to_owned()).map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
-            let connection = ClientConnection::new(Arc::clone(&self.config), name).map_err(io::Error::other)?;
-            Ok(Session::new(connection.into(), true))
-        }
-    }
-
-    /// One connection's TLS state.
-    #[derive(Debug)]
-    pub struct Session {
-        connection: Connection,
-        /// The first byte was seen, and it may be TLS.
-        begun: bool,
-    }
-
-    impl Session {
-        fn new(mut connection: Connection, begun: bool) -> Self {
-            connection.set_buffer_limit(Some(BUFFER_BYTES));
-            Self { connection, begun }
-        }
-
-        pub(in crate::shell) fn read(&mut self, io: &TcpStream, buf: &mut [u8]) -> io::Result<usize> {
-            if !self.begun {
-                let mut first = [0];
-                // Letters begin an HTTP request and no TLS record.
-                if io.peek(&mut first)? == 1 && first[0].is_ascii_alphabetic() {
-                    return Err(io::ErrorKind::InvalidInput.into());
-                }
-                self.begun = true;
-            }
-            loop {
-                match self.connection.reader().read(buf) {
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                    other => return other,
-                }
-                self.connection.read_tls(&mut &*io)?;
-                if let Err(error) = self.connection.process_new_packets() {
-                    // The alert that tells the peer why; if it cannot be sent, the close must do.
-                    let _ = self.flush(io);
-                    return Err(io::Error::new(io::ErrorKind::InvalidData, error));
-                }
-                match self.flush(io) {
-                    Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
-                    _ => {}
-                }
-            }
-        }
-
-        pub(in crate::shell) fn write(&mut self, io: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
-            let n = self.connection.writer().write(bytes)?;
-            match self.flush(io) {
-                Err(error) if error.kind() != io::ErrorKind::WouldBlock => Err(error),
-                _ => Ok(n),
-            }
-        }
-
-        pub(in crate::shell) fn flush(&mut self, io: &TcpStream) -> io::Result<()> {
-            while self.connection.wants_write() {
-                self.connection.write_tls(&mut &*io)?;
-            }
-            Ok(())
-        }
-
-        pub(in crate::shell) fn wants_write(&self) -> bool {
-            self.connection.wants_write()
-        }
-
-        pub(in crate::shell) fn close_notify(&mut self) {
-            self.connection.send_close_notify();
-        }
-    }
-
-    fn load_pair(cert: &Path, key: &Path) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), TlsError> {
-        let chain = load_certs(cert)?;
-        let key_der = PrivateKeyDer::from_pem_file(key).map_err(|error| pem_error("key", key, &error, "no private key in it"))?;
-        Ok((chain, key_der))
-    }
-
-    fn load_certs(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-        let certs = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
-        let certs = certs.map_err(|error| pem_error("certificate", path, &error, "no certificate in it"))?;
-        if certs.is_empty() { Err(pem_error("certificate", path, &pem::Error::NoItemsFound, "no certificate in it")) } else { Ok(certs) }
-    }
-
-    fn pem_error(what: &str, path: &Path, error: &pem::Error, none: &str) -> TlsError {
-        let path = path.display();
-        TlsError(match error {
-            pem::Error::Io(error) if error.kind() == io::ErrorKind::NotFound => format!("{what} {path}: no such file"),
-            pem::Error::Io(error) => format!("{what} {path}: {}", super::super::net::reason(error)),
-            pem::Error::NoItemsFound => format!("{what} {path}: {none} (expected PEM)"),
-            error => format!("{what} {path}: not PEM: {error:?}"),
-        })
-    }
-
-    fn pair_error(cert: &Path, key: &Path, error: &rustls::Error) -> TlsError {
-        let (cert, key) = (cert.display(), key.display());
-        TlsError(match error {
-            rustls::Error::InconsistentKeys(_) => format!("certificate {cert}: does not match the key {key}"),
-            rustls::Error::InvalidCertificate(error) => format!("certificate {cert}: {error:?}"),
-            error => format!("key {key}: {error}"),
-        })
-    }
-
-    fn roots(ca: Option<&Path>) -> Result<RootCertStore, TlsError> {
-        let mut roots = RootCertStore::empty();
-        if let Some(path) = ca {
-            for cert in load_certs(path)? {
-                roots.add(cert).map_err(|error| TlsError(format!("certificate {}: {error}", path.display())))?;
-            }
-            return Ok(roots);
-        }
-        // What of the system's roots cannot be read is left out; none at all is an error.
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        if roots.is_empty() {
-            return Err(TlsError("no root certificates on this system: name a file with rootCaPath".to_owned()));
-        }
-        Ok(roots)
-    }
-
-    /// The usual verification. A certificate of an authority may also be the server's own, as `openssl req -x509` makes them, when
-    /// it is one of those that the operator named.
-    #[derive(Debug)]
-    struct Named {
-        inner: Arc<WebPkiServerVerifier>,
-        own: Vec<CertificateDer<'static>>,
-    }
-
-    impl ServerCertVerifier for Named {
-        fn verify_server_cert(
-            &self,
-            cert: &CertificateDer<'_>,
-            chain: &[CertificateDer<'_>],
-            name: &ServerName<'_>,
-            ocsp: &[u8],
-            now: UnixTime,
-        ) -> Result<ServerCertVerified, rustls::Error> {
-            match self.inner.verify_server_cert(cert, chain, name, ocsp, now) {
-                // This is found after signature and times were looked at; the name is looked at last.
-                Err(rustls::Error::InvalidCertificate(CertificateError::Other(error)))
-                    if format!("{error:?}").contains("CaUsedAsEndEntity") && self.own.contains(cert) =>
-                {
-                    verify_server_name(&ParsedCertificate::try_from(cert)?, name)?;
-                    Ok(ServerCertVerified::assertion())
-                }
-                other => other,
-            }
-        }
-
-        fn verify_tls12_signature(
-            &self,
-            message: &[u8],
-            cert: &CertificateDer<'_>,
-            signed: &DigitallySignedStruct,
-        ) -> Result<HandshakeSignatureValid, rustls::Error> {
-            self.inner.verify_tls12_signature(message, cert, signed)
-        }
-
-        fn verify_tls13_signature(
-            &self,
-            message: &[u8],
-            cert: &CertificateDer<'_>,
-            signed: &DigitallySignedStruct,
-        ) -> Result<HandshakeSignatureValid, rustls::Error> {
-            self.inner.verify_tls13_signature(message, cert, signed)
-        }
-
-        fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-            self.inner.supported_verify_schemes()
-        }
-    }
-
-    /// `insecureSkipVerify`: who the server is does not matter, only that it holds the key it shows.
-    #[derive(Debug)]
-    struct AnyCertificate(Arc<CryptoProvider>);
-
-    impl ServerCertVerifier for AnyCertificate {
-        fn verify_server_cert(
-            &self,
-            _: &CertificateDer<'_>,
-            _: &[CertificateDer<'_>],
-            _: &ServerName<'_>,
-            _: &[u8],
-            _: UnixTime,
-        ) -> Result<ServerCertVerified, rustls::Error> {
-            Ok(ServerCertVerified::assertion())
-        }
-
-        fn verify_tls12_signature(
-            &self,
-            message: &[u8],
-            cert: &CertificateDer<'_>,
-            signed: &DigitallySignedStruct,
-        ) -> Result<HandshakeSignatureValid, rustls::Error> {
-            rustls::crypto::verify_tls12_signature(message, cert, signed, &self.0.signature_verification_algorithms)
-        }
-
-        fn verify_tls13_signature(
-            &self,
-            message: &[u8],
-            cert: &CertificateDer<'_>,
-            signed: &DigitallySignedStruct,
-        ) -> Result<HandshakeSignatureValid, rustls::Error> {
-            rustls::crypto::verify_tls13_signature(message, cert, signed, &self.0.signature_verification_algorithms)
-        }
-
-        fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-            self.0.signature_verification_algorithms.supported_schemes()
+        pub(in crate::shell) fn certificate(&self) -> Option<Arc<Certificate>> {
+            match *self {}
         }
     }
 }

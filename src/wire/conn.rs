@@ -35,12 +35,32 @@ pub struct Settings {
     pub refuse_dots: bool,
     /// Times allowed.
     pub deadlines: Deadlines,
+    /// What the keys of the deadlines are called, for the messages of 408.
+    pub keys: DeadlineKeys,
+}
+
+/// Names of deadlines in messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "as in Deadlines")]
+pub struct DeadlineKeys {
+    pub head: &'static str,
+    pub body: &'static str,
+    pub body_rate: &'static str,
+}
+
+impl DeadlineKeys {
+    /// The keys of the data port.
+    pub const DATA: Self = Self { head: "source.headTimeout", body: "source.bodyTimeout", body_rate: "source.minBodyRate" };
+    /// The management port, whose deadlines have no keys.
+    pub const FIXED: Self = Self { head: "the deadline", body: "the deadline", body_rate: "the least rate" };
 }
 
 /// How long each phase of a connection may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Deadlines {
-    /// From the connection to its first byte.
+    /// From the connection to the end of its TLS handshake, where there is one.
+    pub handshake: Duration,
+    /// From there, or from the connection, to its first byte.
     pub first_byte: Duration,
     /// From the first byte of a head to its last.
     pub head: Duration,
@@ -52,7 +72,7 @@ pub struct Deadlines {
     pub write: Duration,
     /// After a refusal: how long the rest of what the client sends is read and thrown away.
     pub linger: Duration,
-    /// Slowest body, in bytes per second, ...
+    /// Slowest body, in bytes per second (0: as slow as `body` allows), ...
     pub body_rate: u32,
     /// ... measured once a body has taken this long.
     pub rate_after: Duration,
@@ -61,6 +81,7 @@ pub struct Deadlines {
 impl Default for Deadlines {
     fn default() -> Self {
         Self {
+            handshake: Duration::from_secs(10),
             first_byte: Duration::from_secs(10),
             head: Duration::from_secs(10),
             body: Duration::from_secs(60),
@@ -114,12 +135,17 @@ pub enum Fault {
     TooSlow,
     /// No larger buffer is free.
     NoRoom,
+    /// Plain HTTP where TLS is spoken.
+    Plain,
+    /// The address has as many connections as it may have.
+    TooManyFromAddress,
 }
 
 impl Fault {
     /// The refusal.
     #[must_use]
     pub fn reply(self, settings: &Settings) -> Reply {
+        let deadlines = &settings.deadlines;
         let reply = match self {
             Self::Head(error) => return error.reply(),
             Self::Body(BodyError::TooLong) | Self::TooLong => {
@@ -128,9 +154,20 @@ impl Fault {
             Self::Body(error) => Reply::error(error.status(), error.message()),
             Self::LengthRequired => Reply::error(411, "neither Content-Length nor Transfer-Encoding (RFC 9110 section 15.5.12)"),
             Self::Truncated => Reply::error(400, "the connection was closed in the middle of the request"),
-            Self::HeadTimeout => Reply::error(408, "the request head took too long"),
-            Self::BodyTimeout => Reply::error(408, "the request body took too long"),
-            Self::TooSlow => Reply::error(408, "the request body came too slowly"),
+            Self::HeadTimeout => {
+                Reply::error_fmt(408, format_args!("the request head took longer than {} ({:?})", settings.keys.head, deadlines.head))
+            }
+            Self::BodyTimeout => {
+                Reply::error_fmt(408, format_args!("the request body took longer than {} ({:?})", settings.keys.body, deadlines.body))
+            }
+            Self::TooSlow => Reply::error_fmt(
+                408,
+                format_args!("the request body came slower than {} ({} bytes per second)", settings.keys.body_rate, deadlines.body_rate),
+            ),
+            Self::Plain => Reply::error(400, "this port speaks HTTPS, the request was plain HTTP"),
+            Self::TooManyFromAddress => {
+                Reply::error(429, "this address has as many connections as source.connectionsPerAddress allows").retry_after(1)
+            }
             Self::NoRoom => Reply::error(503, "all large buffers are in use (limits.loanCount)").retry_after(1),
         };
         reply.closing()
@@ -230,6 +267,11 @@ impl<T: Copy> Conn<T> {
         }
         let (start, end) = self.span();
         self.set_span(start, end + n);
+    }
+
+    /// The connection can be used from now on: its TLS handshake is done.
+    pub const fn begin(&mut self, now: Instant) {
+        self.since = now;
     }
 
     /// The peer will send no more.
@@ -504,8 +546,8 @@ impl<T: Copy> Conn<T> {
     /// When a body of which `got` bytes are in has taken too long, or was too slow.
     fn body_until(&self, settings: &Settings, got: u32) -> Instant {
         let deadlines = &settings.deadlines;
-        let earned = Duration::from_millis(u64::from(got) * 1000 / u64::from(deadlines.body_rate.max(1)));
-        self.since.after(deadlines.body.min(deadlines.rate_after.max(earned)))
+        let earned = u64::from(got).saturating_mul(1000).checked_div(u64::from(deadlines.body_rate));
+        self.since.after(earned.map_or(deadlines.body, |ms| deadlines.body.min(deadlines.rate_after.max(Duration::from_millis(ms)))))
     }
 
     const fn stays(&self, reply: &Reply) -> bool {

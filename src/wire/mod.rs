@@ -5,6 +5,7 @@
 //! * [`body`]: chunked bodies, decoded in place.
 //! * [`certificate`]: what a client certificate says, as text.
 //! * [`conn`]: one server connection as a state machine: bytes and time in, [`conn::Step`] out.
+//! * [`counters`]: what a port counts.
 //! * [`reply`]: answers, written into a fixed buffer.
 //! * [`turn`]: what lies between two waits of a connection, gate included; and a whole conversation without a socket.
 //! * [`verdict`]: what the wire asks of whoever stands behind it ([`Gate`]).
@@ -13,6 +14,7 @@ pub mod body;
 pub mod certificate;
 pub mod client;
 pub mod conn;
+pub mod counters;
 pub mod framing;
 pub mod head;
 pub mod reply;

@@ -5,6 +5,7 @@
 
 use super::{
     conn::{Conn, Fault, HeadCache, Settings, Step},
+    counters::Counters,
     head::{HeadError, Method},
     reply::{Out, REPLY_BYTES, Reply},
     verdict::{Answer, Gate, Peer, Verdict},
@@ -33,44 +34,6 @@ pub enum Turn {
     Flush,
     /// Send what is in the out buffer, then close.
     Close,
-}
-
-/// What the wire of one port counts.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Counters {
-    /// Heads that were readable.
-    pub requests_total: u64,
-    /// Requests that the gate took and answered with a success.
-    pub taken_total: u64,
-    /// Requests the wire itself refused, by [`REASONS`].
-    pub refused_total: [u64; REASONS.len()],
-}
-
-/// Why the wire refuses: status and the counter's name.
-pub const REASONS: [(u16, &str); 10] = [
-    (400, "bad_request_total"),
-    (408, "timeout_total"),
-    (411, "length_required_total"),
-    (413, "body_too_long_total"),
-    (414, "target_too_long_total"),
-    (417, "expectation_failed_total"),
-    (431, "head_too_long_total"),
-    (501, "not_implemented_total"),
-    (503, "no_large_buffer_total"),
-    (505, "version_not_supported_total"),
-];
-
-impl Counters {
-    fn refused(&mut self, reply: &Reply) {
-        for ((status, _), count) in REASONS.iter().zip(&mut self.refused_total) {
-            *count += u64::from(*status == reply.status);
-        }
-    }
-
-    /// Name and value of every refusal counter.
-    pub fn refusals(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        REASONS.iter().map(|(_, name)| *name).zip(self.refused_total)
-    }
 }
 
 /// Everything of a port that its connections share.
@@ -213,7 +176,11 @@ mod tests {
     use crate::{
         limits::CONN_BYTES,
         time::Timestamp,
-        wire::{conn::Deadlines, head::Head, reply::Methods},
+        wire::{
+            conn::{DeadlineKeys, Deadlines},
+            head::Head,
+            reply::Methods,
+        },
     };
 
     /// Takes POST and PUT to `/a`, says what it got; refuses everything else from the head.
@@ -258,6 +225,7 @@ mod tests {
             require_length: true,
             refuse_dots: true,
             deadlines: Deadlines::default(),
+            keys: DeadlineKeys::DATA,
         }
     }
 
@@ -418,7 +386,7 @@ mod tests {
         }
         assert_eq!(port.gate.dropped, 3);
         let counted = port.counters.refusals().filter(|(_, n)| *n > 0).collect::<Vec<_>>();
-        assert_eq!(counted, [("bad_request_total", 2), ("body_too_long_total", 1)]);
+        assert_eq!(counted, [("refused_bad_request_total", 2), ("refused_too_large_total", 1)]);
         assert_eq!((port.counters.requests_total, port.counters.taken_total), (3, 0));
     }
 
@@ -468,13 +436,18 @@ mod tests {
         let lingers = |later: Duration| Turn::Wait { until: T0.mono.after(later).after(ms(5000)) };
         for (bytes, later, turn, want) in [
             (&b"POST"[..], ms(9_999), wait(ms(10_000)), None),
-            (b"POST", ms(10_000), lingers(ms(10_000)), Some("408! the request head took too long")),
+            (b"POST", ms(10_000), lingers(ms(10_000)), Some("408! the request head took longer than source.headTimeout (10s)")),
             (head, ms(4_999), wait(ms(5_000)), None),
-            (head, ms(5_000), lingers(ms(5_000)), Some("408! the request body came too slowly")),
+            (head, ms(5_000), lingers(ms(5_000)), Some("408! the request body came slower than source.minBodyRate (64 bytes per second)")),
             (&body(640), ms(9_999), wait(ms(10_000)), None),
-            (&body(640), ms(10_000), lingers(ms(10_000)), Some("408! the request body came too slowly")),
+            (
+                &body(640),
+                ms(10_000),
+                lingers(ms(10_000)),
+                Some("408! the request body came slower than source.minBodyRate (64 bytes per second)"),
+            ),
             (&body(8999), ms(59_999), wait(ms(60_000)), None),
-            (&body(8999), ms(60_000), lingers(ms(60_000)), Some("408! the request body took too long")),
+            (&body(8999), ms(60_000), lingers(ms(60_000)), Some("408! the request body took longer than source.bodyTimeout (60s)")),
             (b"", ms(9_999), wait(ms(10_000)), None),
             (b"", ms(10_000), Turn::Close, None),
         ] {

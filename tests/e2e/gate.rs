@@ -269,6 +269,12 @@ impl Gate {
         self.wait();
     }
 
+    /// SIGHUP: read certificates again.
+    #[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "only TLS has any"))]
+    pub(crate) fn hup(&self) {
+        self.signal(rustix::process::Signal::HUP);
+    }
+
     fn signal(&self, signal: rustix::process::Signal) {
         rustix::process::kill_process(rustix::process::Pid::from_child(&self.child), signal).expect("it runs");
     }

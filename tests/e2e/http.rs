@@ -129,6 +129,13 @@ impl<S: Read + Write> Client<S> {
         self.reply()
     }
 
+    /// The same, where the connection may end instead.
+    #[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "asked over TLS only"))]
+    pub(crate) fn try_ask(&mut self, method: &str, target: &str, body: &str) -> Option<Reply> {
+        self.stream.write_all(request(method, target, "", body).as_bytes()).and_then(|()| self.stream.flush()).ok()?;
+        self.try_reply()
+    }
+
     /// Whether the other side closes now, with nothing more to say.
     pub(crate) fn is_closed(&mut self) -> bool {
         self.buf.is_empty() && !self.more()
@@ -142,7 +149,8 @@ impl<S: Read + Write> Client<S> {
                 self.buf.extend_from_slice(&chunk[..n]);
                 true
             }
-            Err(e) if e.kind() == ErrorKind::ConnectionReset => false,
+            // A TLS connection that was refused ends in an alert.
+            Err(e) if matches!(e.kind(), ErrorKind::ConnectionReset | ErrorKind::InvalidData | ErrorKind::UnexpectedEof) => false,
             Err(e) => panic!("read: {e}"),
         }
     }

@@ -4,6 +4,7 @@
 
 mod credentials;
 mod gate;
+mod hostile;
 mod http;
 mod lifecycle;
 mod manage;
@@ -13,4 +14,6 @@ mod rfc;
 mod robust;
 mod sinks;
 mod start;
+#[cfg(feature = "tls")]
+mod tls;
 mod wire;

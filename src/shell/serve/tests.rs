@@ -18,14 +18,15 @@ use super::*;
 use crate::{
     limits::{HEAD_BYTES, Limits, PIPELINE_COUNT},
     shell::{
-        listen::{AcceptCounters, CLOSE_GRACE, DataPort, settings},
+        listen::{CLOSE_GRACE, DataPort, settings},
         net::Clock,
         tls::ServerTls,
     },
     wire::{
         conn::Deadlines,
+        counters::{ConnCounters, Counters},
         head::Head,
-        turn::Counters,
+        reply::Reply,
         verdict::{Answer, Peer, Verdict},
     },
 };
@@ -97,7 +98,7 @@ impl Server {
         answer.recv().unwrap_or_else(|error| panic!("{error}"))
     }
 
-    fn counters(&self) -> (Counters, AcceptCounters) {
+    fn counters(&self) -> (Counters, ConnCounters) {
         self.ask(DataPort::counters)
     }
 
@@ -248,8 +249,12 @@ fn deadlines() {
     };
     for (bytes, want, at_least) in [
         ("", "", ms(150)),
-        ("POST /a HT", "408! the request head took too long", ms(200)),
-        ("POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n", "408! the request body came too slowly", ms(200)),
+        ("POST /a HT", "408! the request head took longer than source.headTimeout (200ms)", ms(200)),
+        (
+            "POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n",
+            "408! the request body came slower than source.minBodyRate (1000 bytes per second)",
+            ms(200),
+        ),
     ] {
         let (answer, took) = timed(bytes);
         assert_eq!(answer, want);
@@ -440,17 +445,21 @@ fn tls_and_what_is_not_tls() {
         Ok(_) => String::new(),
         Err(error) => format!("{error}").replace(&format!("{}/", dir.display()), ""),
     };
+    let load = |cert: &std::path::Path, key: &std::path::Path| {
+        let text = |path: &std::path::Path| path.display().to_string();
+        ServerTls::load(&crate::config::TlsFiles { certfile: text(cert), keyfile: text(key), ..Default::default() })
+    };
     let empty = write("empty.pem", "no PEM here\n");
-    assert_eq!(text(ServerTls::load(&dir.join("no.pem"), &key)), "certificate no.pem: no such file");
-    assert_eq!(text(ServerTls::load(&empty, &key)), "certificate empty.pem: no certificate in it (expected PEM)");
-    assert_eq!(text(ServerTls::load(&cert, &dir.join("no.key"))), "key no.key: no such file");
-    assert_eq!(text(ServerTls::load(&cert, &cert)), "key a.pem: no private key in it (expected PEM)");
-    assert_eq!(text(ServerTls::load(&cert, &other_key)), "certificate a.pem: does not match the key b.key");
+    assert_eq!(text(load(&dir.join("no.pem"), &key)), "certificate no.pem: no such file");
+    assert_eq!(text(load(&empty, &key)), "certificate empty.pem: no certificate in it (expected PEM)");
+    assert_eq!(text(load(&cert, &dir.join("no.key"))), "key no.key: no such file");
+    assert_eq!(text(load(&cert, &cert)), "key a.pem: no private key in it (expected PEM)");
+    assert_eq!(text(load(&cert, &other_key)), "certificate a.pem: does not match the key b.key");
 
-    let server = Server::start_with(few(4), Deadlines::default(), ServerTls::load(&cert, &key).ok());
+    let server = Server::start_with(few(4), Deadlines::default(), load(&cert, &key).ok());
     let mut plain = server.connect();
     plain.send(post("/a", b"x"));
-    assert_eq!((plain.answer().as_str(), plain.answer().as_str()), ("400! this port speaks HTTPS", ""));
+    assert_eq!((plain.answer().as_str(), plain.answer().as_str()), ("400! this port speaks HTTPS, the request was plain HTTP", ""));
 
     let talk = |options: ClientOptions<'_>, host: &str| {
         let tls = ClientTls::new(&options).map_err(|error| error.to_string())?;
