@@ -311,6 +311,17 @@ impl Engine {
         Some(unit)
     }
 
+    /// Ids of the running rules.
+    pub fn ids(&self) -> impl Iterator<Item = &str> {
+        self.rules.keys().map(String::as_str)
+    }
+
+    /// Why requests were refused, for the whole port.
+    #[must_use]
+    pub const fn refused(&self) -> &Reasons {
+        &self.port.refused
+    }
+
     /// A running rule.
     #[must_use]
     pub fn rule(&self, id: &str) -> Option<&Rule> {

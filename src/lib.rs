@@ -31,6 +31,7 @@ pub mod decode;
 pub mod encode;
 pub mod engine;
 pub mod eval;
+pub mod explain;
 pub mod gate;
 pub mod json;
 pub mod limits;

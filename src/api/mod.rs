@@ -12,6 +12,7 @@
 pub mod body;
 mod data;
 pub mod guard;
+pub mod jwt;
 mod meta;
 mod palette;
 pub mod path;
@@ -189,11 +190,23 @@ pub fn handle<H: Host>(control: &mut Control<H>, request: &Request) -> Response 
     if let Some(refusal) = guard::judge(&control.config.basic, &request.method, request.field("host"), request.field("origin")) {
         return refusal;
     }
-    let response = answer(control, request);
+    let response = match token_refusal(control, request) {
+        Some(refusal) => refusal,
+        None => answer(control, request),
+    };
     match request.field("origin") {
         Some(origin) => response.with("Access-Control-Allow-Origin", origin).with("Vary", "Origin"),
         None => response,
     }
+}
+
+/// The 401 of a request whose token is missing or not good.
+fn token_refusal<H: Host>(control: &mut Control<H>, request: &Request) -> Option<Response> {
+    if !control.config.basic.authentication || !jwt::is_needed(&request.method, &request.target) {
+        return None;
+    }
+    let now_s = control.host.now().wall.0.div_euclid(1000);
+    jwt::judge(request.field("authorization"), now_s, |issuer| control.host.public_key(issuer))
 }
 
 /// Answers one request that passed the guards: also each one of `POST /batch/req`.

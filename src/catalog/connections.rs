@@ -64,6 +64,10 @@ impl<H: Host> Control<H> {
     }
 
     pub(super) fn store_connection(&mut self, id: &str, kind: &str, props: Option<Map<String, Value>>) -> Result<(), String> {
+        let mut props = props;
+        if let (Some(props), Some(old)) = (&mut props, self.connections.get(id).and_then(|old| old.props.as_ref())) {
+            credentials::unmask(props, old);
+        }
         self.host.save(Kind::Connection, id, &record::connection(id, kind, props.as_ref()))?;
         self.keep_connection(id, Connection { kind: kind.to_owned(), props });
         Ok(())
@@ -160,7 +164,7 @@ impl<H: Host> Control<H> {
         };
         let users = self.users(id).len();
         let count = if users == 0 { String::new() } else { format!(",\"refCount\":{users}") };
-        let props = go_json(&json!(connection.props));
+        let props = go_json(&json!(masked(connection.props.as_ref())));
         let (id, kind) = (json_string(id), json_string(&connection.kind));
         format!("{{\"id\":{id},\"typ\":{kind},\"props\":{props},\"isNamed\":true,\"status\":\"{status}\"{err}{count}}}")
     }
@@ -272,6 +276,13 @@ fn peer(connection: &Connection) -> Option<(String, String)> {
 
 fn missing(id: &str) -> Fault {
     Fault::missing(format!("connection {id} not existed"))
+}
+
+/// Properties as they are shown: without the secrets of credentials.
+pub(super) fn masked(props: Option<&Map<String, Value>>) -> Option<Map<String, Value>> {
+    let mut props = props.cloned()?;
+    credentials::mask(&mut props);
+    Some(props)
 }
 
 #[cfg(test)]

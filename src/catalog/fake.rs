@@ -202,6 +202,10 @@ impl Host for Fake {
         Now { mono: Instant(0), wall: Timestamp(self.now_ms) }
     }
 
+    fn public_key(&mut self, issuer: &str) -> Result<String, String> {
+        self.uploads.get(issuer).cloned().ok_or_else(|| format!("not found target key file {issuer} in /etc/mgmt"))
+    }
+
     fn tls(&self) -> &dyn TlsLoader {
         &NoTls
     }

@@ -84,6 +84,12 @@ pub trait Host {
     /// Both clocks.
     fn now(&self) -> Now;
 
+    /// The PEM text of the public key called `issuer`, in any letter case, below `mgmt/` beside the configuration file.
+    ///
+    /// # Errors
+    /// eKuiper's sentence: there is none of that name, or it cannot be read.
+    fn public_key(&mut self, issuer: &str) -> Result<String, String>;
+
     /// Loads certificates and keys that sinks name.
     fn tls(&self) -> &dyn TlsLoader;
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use super::Control;
+use super::connections::masked;
 use super::host::{Fault, Host, Kind};
 use super::keys::Group;
 use super::text::go_json;
@@ -147,7 +148,9 @@ impl<H: Host> Control<H> {
     fn connections_by_kind(&self) -> BTreeMap<String, Map<String, Value>> {
         let mut out: BTreeMap<String, Map<String, Value>> = BTreeMap::new();
         for (id, connection) in &self.connections {
-            out.entry(connection.kind.clone()).or_default().insert(id.clone(), Value::Object(connection.props.clone().unwrap_or_default()));
+            out.entry(connection.kind.clone())
+                .or_default()
+                .insert(id.clone(), Value::Object(masked(connection.props.as_ref()).unwrap_or_default()));
         }
         out
     }
@@ -329,7 +332,7 @@ impl<H: Host> Control<H> {
             out.push((
                 "connectionConfig",
                 format!("connections.{}.{id}", connection.kind),
-                Value::Object(connection.props.clone().unwrap_or_default()),
+                Value::Object(masked(connection.props.as_ref()).unwrap_or_default()),
             ));
         }
         out

@@ -15,6 +15,7 @@ use crate::time::{Now, Zone};
 pub struct Bare {
     engine: Engine,
     uploads: BTreeMap<String, String>,
+    stored: Vec<Stored>,
     outside: Outside,
 }
 
@@ -44,7 +45,16 @@ impl Bare {
     /// A host over a fresh engine with the capacities of `config`.
     #[must_use]
     pub fn new(config: &Config, outside: Outside) -> Self {
-        Self { engine: Engine::new(config.limits.clone(), 1), uploads: BTreeMap::new(), outside }
+        Self { engine: Engine::new(config.limits.clone(), 1), uploads: BTreeMap::new(), stored: Vec::new(), outside }
+    }
+}
+
+impl Bare {
+    /// The same with stored definitions to start with.
+    #[must_use]
+    pub fn with_stored(mut self, stored: Vec<Stored>) -> Self {
+        self.stored = stored;
+        self
     }
 }
 
@@ -70,7 +80,7 @@ impl Host for Bare {
     }
 
     fn load(&mut self) -> Vec<Stored> {
-        Vec::new()
+        core::mem::take(&mut self.stored)
     }
 
     fn read_upload(&mut self, name: &str) -> Result<String, String> {
@@ -92,6 +102,10 @@ impl Host for Bare {
 
     fn now(&self) -> Now {
         self.outside.now
+    }
+
+    fn public_key(&mut self, issuer: &str) -> Result<String, String> {
+        Err(format!("{issuer}: no keys here"))
     }
 
     fn tls(&self) -> &dyn TlsLoader {

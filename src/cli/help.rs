@@ -36,6 +36,11 @@ const COMMANDS: &[Command] = &[
          --explain [--json]     print the plan and what each step may hold in memory, and do not run it",
     ),
     command(
+        "explain FILE|- [--from ADDR] [--certificate FILE] [--config FILE] [--state DIR]",
+        "say what would become of a request, decision by decision, without a server",
+        "pushgate explain request.http --state ./state",
+    ),
+    command(
         "credential new [--name NAME] [--password|--hmac]",
         "make a token, a password's hash (from standard input) or an HMAC key",
         "pushgate credential new --name press-7",
@@ -96,6 +101,7 @@ pub fn general() -> String {
          --json         answers as JSON\n  \
          --config FILE  configuration (else /etc/pushgate/pushgate.yaml, else what is built in)\n  \
          --state DIR    where definitions are kept\n  \
+         PUSHGATE_TOKEN (a variable) holds the token, where the server asks for one\n  \
          -V, --version\n  \
          -h, --help     also behind a command: pushgate create --help\n\n\
          Command words may be written in any letter case. The exit code is 0 only on success.\n",

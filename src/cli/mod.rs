@@ -1,6 +1,6 @@
 //! The command line: which program is meant, and eKuiper's client words over the management API (facts §6).
 //!
-//! [`parse`] sorts the arguments into an [`Invocation`]; `run`, `check` and `query` need no server, the rest is [`Client::run`], which asks
+//! [`parse`] sorts the arguments into an [`Invocation`]; `run`, `check`, `explain` and `query` need no server, the rest is [`Client::run`], which asks
 //! a [`Server`] and works on files through [`Outside`]: no socket and no file here. Words are taken in any letter case, a statement
 //! may be spread over several arguments. Texts of the server go to standard output, where eKuiper's scripts look for them; what
 //! differs is the exit code, which is 0 only on success.
@@ -15,6 +15,7 @@ mod verbs;
 mod tests;
 
 use std::ffi::OsString;
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use lexopt::{Arg, Parser, ValueExt as _};
@@ -42,6 +43,8 @@ pub enum Invocation {
     },
     /// A statement over events from a file.
     Query(Box<QueryArgs>),
+    /// What would become of a request.
+    Explain(Explain),
     /// A verb for a running server.
     Client(Client),
     /// A text and nothing else.
@@ -177,6 +180,7 @@ fn sort(args: Vec<OsString>, client: &mut Client) -> Result<Invocation, String> 
                     "query" if parser.try_raw_args().is_some_and(|rest| rest.as_slice().is_empty()) => {
                         Ok(Invocation::Client(Client { words: vec![verb], config: place.config, ..client.clone() }))
                     }
+                    "explain" => explain(parser, place),
                     "query" => query::sort(parser, place.config),
                     _ => {
                         client.config = place.config;
@@ -218,6 +222,40 @@ fn check(mut parser: Parser, mut place: Place) -> Result<Invocation, String> {
         }
     }
     Ok(Invocation::Check { place, show, ruleset })
+}
+
+/// `explain FILE`: whose request, and who sends it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Explain {
+    /// Where configuration and state lie.
+    pub place: Place,
+    /// The request's bytes; `-` is standard input.
+    pub file: PathBuf,
+    /// `--from`: the address that it comes from; 127.0.0.1.
+    pub from: Option<IpAddr>,
+    /// `--certificate`: the client certificate that the sender shows, PEM.
+    pub certificate: Option<PathBuf>,
+}
+
+fn explain(mut parser: Parser, place: Place) -> Result<Invocation, String> {
+    let mut explain = Explain { place, ..Explain::default() };
+    let mut file = None;
+    while let Some(arg) = parser.next().map_err(|e| e.to_string())? {
+        match arg {
+            Arg::Long("config") | Arg::Short('c') => explain.place.config = Some(path(&mut parser)?),
+            Arg::Long("state") => explain.place.state = Some(path(&mut parser)?),
+            Arg::Long("certificate") => explain.certificate = Some(path(&mut parser)?),
+            Arg::Long("from") => {
+                let addr = text(&mut parser)?;
+                explain.from = Some(addr.parse().map_err(|_| format!("--from: expected an IP address, found {addr}"))?);
+            }
+            Arg::Long("help") | Arg::Short('h') => return Ok(say(help::of("explain").unwrap_or_default())),
+            Arg::Value(value) if file.is_none() => file = Some(PathBuf::from(value)),
+            other => return Err(other.unexpected().to_string()),
+        }
+    }
+    explain.file = file.ok_or("explain: expected a file with a request, or - for standard input")?;
+    Ok(Invocation::Explain(explain))
 }
 
 /// The words behind a client verb: taken as they are, but for the flags that belong to the client itself.

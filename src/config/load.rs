@@ -398,11 +398,6 @@ impl Loader {
             let place = self.config.origins.get(&format!("{path}.{given}")).cloned().unwrap_or_default().to_string();
             self.faults.push(Fault { place, key: path.into(), what: what.into() });
         }
-        if self.config.basic.authentication {
-            let place = self.config.origin("basic.authentication").to_string();
-            let what = "expected false: this version has no JSON web tokens yet, and will not start unguarded in their name".into();
-            self.faults.push(Fault { place, key: "basic.authentication".into(), what });
-        }
         if self.config.basic.rule_patrol_interval.as_secs() < 1 {
             self.warn(format!("{}: basic.rulePatrolInterval: below 1s, 10s is used", self.config.origin("basic.rulePatrolInterval")));
             self.config.basic.rule_patrol_interval = core::time::Duration::from_secs(10);
@@ -420,6 +415,11 @@ impl Loader {
                 self.config.origin("basic.restIp"),
                 basic.rest_ip
             ));
+        }
+        let basic = &self.config.basic;
+        if basic.authentication && basic.rest_tls.is_none() && !basic.rest_ip.is_loopback() {
+            let place = self.config.origin("basic.authentication").clone();
+            self.warn(format!("{place}: basic.authentication: tokens cross the network in clear: set basic.restTls"));
         }
         for broken in self.config.broken_conf_keys() {
             self.warn(format!("{broken}; streams that use it cannot start"));

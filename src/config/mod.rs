@@ -103,7 +103,7 @@ pub struct Basic {
     pub rest_origins: Vec<String>,
     /// Whether `http:` and `https:` files may be imported.
     pub import_http: bool,
-    /// JWT on the management port; true is refused at load until it exists.
+    /// Whether the management port asks for JSON web tokens.
     pub authentication: bool,
     /// Whether each management request is logged.
     pub enable_rest_audit_log: bool,

@@ -169,8 +169,6 @@ fn wrong_server_values_stop_the_start() {
         let found = faults(main, None, &[]);
         assert_eq!(found.first().map_or("", String::as_str), fault, "{main}");
     }
-    let found = faults("basic:\n  authentication: true", None, &[]);
-    assert!(found[0].starts_with("p.yaml:2: basic.authentication: expected false"), "{found:?}");
     let found = faults("basic:\n  restPort: 1\n bad: 2\n", None, &[]);
     assert!(found[0].starts_with("p.yaml:3: expected YAML, found a fault in column"), "{found:?}");
 }

@@ -23,6 +23,26 @@ pub enum Reason {
     Unfinished,
 }
 
+const ALL: [Reason; NAMES.len()] = [
+    Reason::NoRoute,
+    Reason::Method,
+    Reason::Credential,
+    Reason::Forbidden,
+    Reason::Signature,
+    Reason::Stale,
+    Reason::Rate,
+    Reason::Connections,
+    Reason::Share,
+    Reason::TooLarge,
+    Reason::Coding,
+    Reason::Type,
+    Reason::Malformed,
+    Reason::Corrupt,
+    Reason::Meta,
+    Reason::QueueFull,
+    Reason::Unfinished,
+];
+
 /// The counters in their order.
 const NAMES: [&str; 17] = [
     "refused_no_route_total",
@@ -65,6 +85,12 @@ impl Reasons {
         NAMES.into_iter().zip(self.0).skip(if port { 0 } else { 2 })
     }
 
+    /// The reason that was counted since `before`, the first if there are more.
+    #[must_use]
+    pub fn newer_than(&self, before: &Self) -> Option<Reason> {
+        ALL.into_iter().find(|reason| self.of(*reason) > before.of(*reason))
+    }
+
     /// All together.
     #[must_use]
     pub fn total(&self) -> u64 {
@@ -75,6 +101,18 @@ impl Reasons {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_newest_is_found() {
+        let mut reasons = Reasons::default();
+        let before = reasons.clone();
+        assert_eq!(reasons.newer_than(&before), None);
+        for reason in ALL {
+            let before = reasons.clone();
+            reasons.count(reason);
+            assert_eq!(reasons.newer_than(&before), Some(reason));
+        }
+    }
 
     #[test]
     fn names_stand_in_order() {

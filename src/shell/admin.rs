@@ -14,7 +14,7 @@ use super::{
     trials::Trials,
 };
 use crate::{
-    api::{self, Then, guard},
+    api::{self, Then, guard, jwt},
     catalog::{Control, Host},
     config::Basic,
     wire::{
@@ -54,7 +54,14 @@ impl<H: Host + Send + 'static> Manage for Admin<H> {
         let origin = head.field("origin").map(String::from_utf8_lossy);
         // An HTTP/1.0 client may leave its Host out.
         let host = Some(head.host()).filter(|host| !host.is_empty());
-        guard::judge(&self.basic, head.method_text(), host, origin.as_deref()).map(reply)
+        let refusal = guard::judge(&self.basic, head.method_text(), host, origin.as_deref());
+        // Whether a token is good is judged on the worker; that there is none, before the body is read.
+        let nameless = || {
+            let none = self.basic.authentication && head.field("authorization").is_none_or(<[u8]>::is_empty);
+            let refused = || jwt::judge(None, 0, |_| Err(String::new()));
+            (none && jwt::is_needed(head.method_text(), head.target())).then(refused).flatten()
+        };
+        refusal.or_else(nameless).map(reply)
     }
 
     async fn answer(&self, request: Request) -> Answer {

@@ -204,7 +204,11 @@ fn exchange(base: &str, trust: &Trust, ask: &Ask<'_>) -> Result<Reply, String> {
     let url = Url::parse(&base).map_err(|e| e.to_string())?;
     let mut wire = connect(&url, trust)?;
     let mut out = Vec::new();
-    let fields = [("Content-Type", "application/json"), ("Accept", "*/*")];
+    let mut fields = vec![("Content-Type", "application/json"), ("Accept", "*/*")];
+    let token = std::env::var("PUSHGATE_TOKEN").unwrap_or_default();
+    if !token.is_empty() {
+        fields.push(("Authorization", &token));
+    }
     Request { method: ask.method, target: ask.target, host: url.authority, fields: &fields, body: ask.body }
         .emit(&mut out)
         .map_err(|e| e.to_string())?;

@@ -142,7 +142,7 @@ fn serve(options: &Options, file: Option<&Path>, mut config: Config, clock: Cloc
     let grace = config.basic.graceful_shutdown_timeout;
     let patrol_interval = config.basic.rule_patrol_interval;
     let conn_count = limits.manage_conn_count;
-    let control = Arc::new(Mutex::new(Control::new(ShellHost::new(link, store, clock), config, zone)));
+    let control = Arc::new(Mutex::new(Control::new(ShellHost::new(link, store, clock, file), config, zone)));
     let stop = Rc::new(Bell::default());
     let trials = Rc::new(Trials::default());
     let code = Rc::new(Cell::new(0));

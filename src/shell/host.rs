@@ -4,6 +4,7 @@
 //! readings, and brings the result back.
 
 use std::net::{TcpStream, ToSocketAddrs as _};
+use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use super::vitals::Vitals;
 use super::zone;
 use crate::catalog::host::System;
 use crate::catalog::{DataListener, Host, Kind, Stored};
-use crate::config::Config;
+use crate::config::{Config, paths};
 use crate::engine::Engine;
 use crate::sink::TlsLoader;
 use crate::time::{Now, Zone};
@@ -75,13 +76,16 @@ pub struct ShellHost {
     store: Store,
     clock: Clock,
     vitals: Vitals,
+    /// Where public keys of the management port lie.
+    keys: PathBuf,
 }
 
 impl ShellHost {
-    /// A host over a link and a state directory.
+    /// A host over a link and a state directory. `config`: the configuration file, beside which the keys of `mgmt/` lie.
     #[must_use]
-    pub fn new(link: Link, store: Store, clock: Clock) -> Self {
-        Self { link, store, clock, vitals: Vitals::default() }
+    pub fn new(link: Link, store: Store, clock: Clock, config: Option<&Path>) -> Self {
+        let keys = config.unwrap_or(Path::new(paths::SYSTEM_FILE)).with_file_name("mgmt");
+        Self { link, store, clock, vitals: Vitals::default(), keys }
     }
 }
 
@@ -167,6 +171,10 @@ impl Host for ShellHost {
 
     fn now(&self) -> Now {
         self.clock.now()
+    }
+
+    fn public_key(&mut self, issuer: &str) -> Result<String, String> {
+        super::secrets::public_key(&self.keys, issuer)
     }
 
     fn tls(&self) -> &dyn TlsLoader {

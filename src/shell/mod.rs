@@ -4,6 +4,7 @@ pub mod admin;
 pub mod bell;
 pub mod client;
 pub mod daemon;
+pub mod explain;
 pub mod front;
 pub mod host;
 pub mod init;

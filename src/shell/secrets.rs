@@ -2,6 +2,8 @@
 //!
 //! The first line is the secret, without its line end. Files are read when a rule starts and again at every reload, on the worker
 //! thread; only regular files, at most [`FILE_BYTES`] of each. No message holds what a file holds.
+//!
+//! And the public keys of the management port's tokens, which are read at each request, as in eKuiper.
 
 use std::{
     fs::{self, File},
@@ -48,6 +50,26 @@ pub fn read(from: &SecretFrom) -> Result<String, String> {
         return Err(fault(&"the first line is empty"));
     }
     String::from_utf8(line.to_vec()).map_err(|_| fault(&"the first line is no UTF-8"))
+}
+
+/// The PEM text of the public key `issuer` below `dir`, whatever its letter case. Only names of files that are there are opened, so an
+/// issuer cannot lead elsewhere.
+///
+/// # Errors
+/// eKuiper's sentence.
+pub fn public_key(dir: &Path, issuer: &str) -> Result<String, String> {
+    let found = fs::read_dir(dir)
+        .map_err(|e| format!("open {}: {}", dir.display(), super::net::reason(&e)))?
+        .flatten()
+        .find(|entry| entry.file_name().to_str().is_some_and(|name| name.to_lowercase() == issuer.to_lowercase()));
+    let Some(entry) = found else { return Err(format!("not found target key file {issuer} in /etc/mgmt")) };
+    let mut text = String::new();
+    let read = fs::metadata(entry.path()).and_then(|meta| match meta.is_file() {
+        true => File::open(entry.path())?.take(4 * FILE_BYTES).read_to_string(&mut text),
+        false => Err(std::io::ErrorKind::InvalidInput.into()),
+    });
+    read.map_err(|e| format!("{}: {}", entry.path().display(), super::net::reason(&e)))?;
+    Ok(text)
 }
 
 #[cfg(test)]

@@ -22,6 +22,8 @@ const FILE_BYTES: u64 = 16 << 20;
 #[derive(Debug, Clone)]
 pub struct Store {
     root: PathBuf,
+    /// Only looked at: another process may be writing there.
+    guest: bool,
 }
 
 impl Store {
@@ -30,7 +32,7 @@ impl Store {
     /// # Errors
     /// One sentence that names the path (the process ends with status 73).
     pub fn open(root: &Path) -> Result<Self, String> {
-        let store = Self { root: root.to_owned() };
+        let store = Self { root: root.to_owned(), guest: false };
         for kind in Kind::ALL {
             let dir = store.dir(kind);
             fs::create_dir_all(&dir).map_err(|e| fault(&dir, &e))?;
@@ -40,6 +42,12 @@ impl Store {
         // A probe that stays does no harm.
         let _ = fs::remove_file(&probe);
         Ok(store)
+    }
+
+    /// A directory that is only looked at: nothing is made or removed there.
+    #[must_use]
+    pub fn look(root: &Path) -> Self {
+        Self { root: root.to_owned(), guest: true }
     }
 
     /// The directory itself.
@@ -56,6 +64,7 @@ impl Store {
             let dir = self.dir(kind);
             let entries = match fs::read_dir(&dir) {
                 Ok(entries) => entries,
+                Err(e) if self.guest && e.kind() == io::ErrorKind::NotFound => continue,
                 Err(e) => {
                     found.push(Stored { kind, file: dir.display().to_string(), text: Err(e.to_string()) });
                     continue;
@@ -64,7 +73,7 @@ impl Store {
             for path in entries.flatten().map(|entry| entry.path()) {
                 match path.extension().and_then(|e| e.to_str()) {
                     Some("json") => found.push(Stored { kind, file: path.display().to_string(), text: read_text(&path) }),
-                    Some("new") => drop(fs::remove_file(&path)),
+                    Some("new") if !self.guest => drop(fs::remove_file(&path)),
                     _ => {}
                 }
             }

@@ -72,10 +72,10 @@ fn stored(place: &Place, config: &Config) -> Result<(Vec<Checked>, Vec<String>),
     if !state.exists() {
         return Ok((Vec::new(), Vec::new()));
     }
-    let store = Store::open(&state)?;
+    let store = Store::look(&state);
     let (link, _asks) = Link::new();
     let zone = zone::load(&config.basic.timezone).ok_or_else(|| format!("basic.timezone: no time zone {}", config.basic.timezone))?;
-    let mut control = Control::new(ShellHost::new(link, store, Clock::start()), config.clone(), zone);
+    let mut control = Control::new(ShellHost::new(link, store, Clock::start(), None), config.clone(), zone);
     let mut checked: Vec<Checked> =
         control.load().into_iter().map(|fault| Checked { what: "definition".into(), fault: Some(fault) }).collect();
     checked.extend(control.verdicts().into_iter().map(|(what, fault)| Checked { what, fault }));

@@ -3,9 +3,11 @@
 //! A file per feature. Each refusal is followed by a look at the state it leaves. [`gate`] starts the program, [`http`] speaks to it.
 
 mod credentials;
+mod explain;
 mod gate;
 mod hostile;
 mod http;
+mod jwt;
 mod lifecycle;
 mod manage;
 mod moving;
