@@ -28,9 +28,10 @@ use crate::{
     limits::HEAD_BYTES,
     sink::{
         Kind, Outcome, Payload, SinkUnit, Target, TlsClient, TlsLoader, TlsProps,
-        rest::{FIELDS_MAX, REDIRECTS_MAX, Redirect, RestRequest, is_internal, redirect, resolve, retry_after, write_url},
+        oauth::{Token, TokenRequest},
+        rest::{FIELDS_MAX, REDIRECTS_MAX, Redirect, RestRequest, Tokens, is_internal, redirect, resolve, retry_after, write_url},
     },
-    time::{Instant, Now},
+    time::{Instant, Now, Zone},
     wire::client::{Request, ResponseError, Url},
 };
 
@@ -38,6 +39,8 @@ use crate::{
 const BUDGET: usize = 64;
 /// Bytes kept of an answer.
 const ANSWER_BYTES: usize = 8192;
+/// Bytes of an answer that holds a token.
+const TOKEN_BYTES: usize = 32 << 10;
 
 /// The way from a task to its sink.
 pub trait Port {
@@ -180,8 +183,8 @@ struct Call {
 }
 
 impl Call {
-    /// False: the url is too long.
-    fn take(&mut self, request: &RestRequest<'_>, body: &[u8]) -> bool {
+    /// False: the url is too long. What `token` says goes before what is configured.
+    fn take(&mut self, request: &RestRequest<'_>, body: &[u8], token: Option<&Token>) -> bool {
         self.method = request.method();
         self.timeout = request.timeout();
         self.tls = request.tls().cloned();
@@ -190,10 +193,8 @@ impl Call {
         self.texts.clear();
         self.ends.clear();
         for (name, value) in request.fields() {
-            for text in [name, value] {
-                self.texts.push_str(text);
-                self.ends.push(self.texts.len());
-            }
+            let known = token.and_then(|token| token.fields.iter().find(|(n, _)| n == name));
+            self.field(name, known.map_or(value, |(_, value)| value));
         }
         self.body.clear();
         if request.has_body() {
@@ -205,6 +206,31 @@ impl Call {
         let len = out.len();
         self.url.truncate(len);
         fits
+    }
+
+    fn field(&mut self, name: &str, value: &str) {
+        for text in [name, value] {
+            self.texts.push_str(text);
+            self.ends.push(self.texts.len());
+        }
+    }
+
+    /// The request for a token.
+    fn of_token(request: &TokenRequest, tokens: &Tokens) -> Self {
+        let mut call = Self {
+            method: "POST",
+            url: request.url.clone().into_bytes(),
+            body: request.body.clone().into_bytes(),
+            timeout: tokens.timeout,
+            tls: tokens.tls.clone(),
+            private_net: tokens.private_net,
+            wants_body: true,
+            ..Self::default()
+        };
+        for (name, value) in &request.fields {
+            call.field(name, value);
+        }
+        call
     }
 
     /// The fields to send; those of the content are left out where none is sent, those that say who we are on another host.
@@ -236,6 +262,15 @@ enum Trouble {
     Failed(String),
 }
 
+impl Trouble {
+    fn outcome(&self) -> Outcome<'_> {
+        match self {
+            Self::Broken(reason) => Outcome::Broken { reason },
+            Self::Failed(text) => Outcome::Failed { text },
+        }
+    }
+}
+
 /// An answer whose content lies in the buffer.
 struct Answer {
     status: u16,
@@ -243,13 +278,77 @@ struct Answer {
     body: Vec<u8>,
 }
 
+/// A token of a rest sink, and how it is had.
+struct Pass {
+    tokens: Tokens,
+    token: Option<Token>,
+    buf: Vec<u8>,
+}
+
+impl Pass {
+    fn new(tokens: Tokens) -> Self {
+        Self { tokens, token: None, buf: vec![0; TOKEN_BYTES] }
+    }
+
+    /// Asks for the first token, unless there is one.
+    async fn first(&mut self, clock: Clock) -> Result<(), Trouble> {
+        if self.token.is_none() {
+            let request = self.tokens.oauth.access();
+            self.ask(&request, clock).await?;
+        }
+        Ok(())
+    }
+
+    /// Renews a token whose half-time is over. One that cannot be renewed is used on.
+    async fn renew(&mut self, clock: Clock) {
+        let Some(request) = self.token.as_ref().filter(|t| self.tokens.oauth.is_due(t, clock.mono())).map(|t| t.renewal.clone()) else {
+            return;
+        };
+        if let Err(Trouble::Broken(why) | Trouble::Failed(why)) = self.ask(&request, clock).await {
+            log::warn!("rest sink: {why}");
+        }
+    }
+
+    async fn ask(&mut self, request: &TokenRequest, clock: Clock) -> Result<(), Trouble> {
+        let call = Call::of_token(request, &self.tokens);
+        let under = |trouble| match trouble {
+            Trouble::Broken(why) => Trouble::Broken(format!("token: {why}")),
+            Trouble::Failed(why) => Trouble::Failed(format!("fail to authorize by oAuth: {why}")),
+        };
+        let answer = deliver(&call, &mut None, &mut Vec::new(), &mut self.buf).await.map_err(under)?;
+        if !(200..300).contains(&answer.status) {
+            return Err(Trouble::Broken(format!("token: answered {}", answer.status)));
+        }
+        let token = self.tokens.oauth.token(&answer.body, &Zone::utc(), clock.now());
+        self.token = Some(token.map_err(|why| under(Trouble::Failed(why)))?);
+        Ok(())
+    }
+}
+
 async fn requests(port: &impl Port) {
     let mut call = Call::default();
     let mut kept: Option<Kept> = None;
     let (mut head, mut buf) = (Vec::new(), vec![0; ANSWER_BYTES]);
+    let clock = *port.clock();
+    let mut pass = port.with(|unit, _| unit.tokens()).flatten().map(Pass::new);
+    if let Some(pass) = &mut pass
+        && let Err(Trouble::Broken(why) | Trouble::Failed(why)) = pass.first(clock).await
+    {
+        log::warn!("rest sink: {why}: asked again with the first payload");
+    }
     loop {
+        // A payload must wait for its token before its head is made.
+        if let Some(pass) = &mut pass
+            && pass.token.is_none()
+            && port.with(|unit, now| unit.next_out(now).is_some()) == Some(true)
+            && let Err(trouble) = pass.first(clock).await
+        {
+            port.with(|unit, now| unit.done(trouble.outcome(), now));
+            continue;
+        }
+        let token = pass.as_ref().and_then(|pass| pass.token.as_ref());
         let taken = port.with(|unit, now| match unit.next_out(now) {
-            Some(Payload { body, target: Target::Rest(request), .. }) => Ok(call.take(&request, body)),
+            Some(Payload { body, target: Target::Rest(request), .. }) => Ok(call.take(&request, body, token)),
             Some(_) => Ok(false),
             None => Err(unit.until()),
         });
@@ -270,11 +369,13 @@ async fn requests(port: &impl Port) {
         port.with(|unit, now| {
             let outcome = match &result {
                 Ok(answer) => Outcome::Answered { status: answer.status, retry_after: answer.retry_after, body: &answer.body },
-                Err(Trouble::Broken(reason)) => Outcome::Broken { reason },
-                Err(Trouble::Failed(text)) => Outcome::Failed { text },
+                Err(trouble) => trouble.outcome(),
             };
             unit.done(outcome, now);
         });
+        if let Some(pass) = &mut pass {
+            pass.renew(clock).await;
+        }
     }
 }
 

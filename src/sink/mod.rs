@@ -14,6 +14,7 @@
 mod common;
 pub mod file;
 mod multipart;
+pub mod oauth;
 mod outbox;
 mod pipeline;
 mod props;
@@ -401,6 +402,12 @@ impl SinkUnit {
     #[must_use]
     pub const fn kind(&self) -> Kind {
         self.sort.kind()
+    }
+
+    /// What it takes to ask for tokens, of a rest sink with `oauth`.
+    #[must_use]
+    pub fn tokens(&self) -> Option<rest::Tokens> {
+        if let Sort::Rest(rest) = &self.sort { rest.tokens() } else { None }
     }
 
     /// What the properties hold that has no effect, a line each, for the log.

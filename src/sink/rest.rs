@@ -4,13 +4,16 @@
 //!   Everything else ends the payload, counted.
 //! * 301, 302 and 303 are followed with GET and without content, 307 and 308 as they came, at most [`REDIRECTS_MAX`] times.
 //! * Configured headers go with every message; one that names the content's type replaces the one of `bodyType`.
+//! * With `oauth` the headers are filled from a token: see [`oauth`](super::oauth).
 //! * A templated url may not touch scheme or authority.
 
 use core::net::IpAddr;
 use core::time::Duration;
+use std::sync::Arc;
 
 use super::common::{Common, Compression};
 use super::multipart::Multipart;
+use super::oauth::OAuth;
 use super::outbox::Texts;
 use super::props::Props;
 use super::words::{Dynamic, Place, Word};
@@ -52,6 +55,7 @@ pub(super) struct Rest {
     debug: bool,
     tls: Option<TlsClient>,
     private_net: bool,
+    oauth: Option<Arc<OAuth>>,
 }
 
 impl core::fmt::Debug for Rest {
@@ -123,6 +127,25 @@ impl<'p> RestRequest<'p> {
     }
 }
 
+/// What it takes to ask for tokens, for whoever does it.
+#[derive(Clone)]
+pub struct Tokens {
+    /// Where they come from and go to.
+    pub oauth: Arc<OAuth>,
+    /// Time for one exchange; zero is no bound.
+    pub timeout: Duration,
+    /// The TLS client that was loaded when the rule was created.
+    pub tls: Option<TlsClient>,
+    /// Whether private addresses may be connected to.
+    pub private_net: bool,
+}
+
+impl core::fmt::Debug for Tokens {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Tokens").field("oauth", &self.oauth).finish_non_exhaustive()
+    }
+}
+
 /// What an answer means for its payload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Judgement {
@@ -169,19 +192,20 @@ impl Rest {
             }
         }
         let https = check_url(url)?;
-        if props.object("oauth")?.is_some_and(|o| !o.is_empty()) {
-            return Err("oauth is not supported by the rest sink yet".into());
-        }
         for unused in ["body", "decompression"] {
             props.get(unused);
         }
         let url = Word::new(url, Place::Url, dynamics)?;
+        let headers = props.text_map("headers")?;
+        let oauth = OAuth::read(props, &headers)?.map(Arc::new);
         let mut fields = Vec::new();
-        for (name, value) in props.text_map("headers")? {
+        for (name, value) in headers {
             if !is_token(&name) || value.contains(['\r', '\n', '\0']) {
                 return Err(format!("headers: {name} is no header field"));
             }
-            fields.push((name, Word::new(&value, Place::Header, dynamics)?));
+            // With a token they are filled from it, not from the rows.
+            let word = if oauth.is_some() { Word::plain(value) } else { Word::new(&value, Place::Header, dynamics)? };
+            fields.push((name, word));
         }
         let file_field = text(props, "fileFieldName")?.unwrap_or("");
         let form = props.text_map("formData")?;
@@ -204,7 +228,7 @@ impl Rest {
         if fields.len() > FIELDS_MAX {
             return Err(format!("headers: at most {FIELDS_MAX} are sent"));
         }
-        let tls = tls(props, https, env)?;
+        let tls = tls(props, https || oauth.as_ref().is_some_and(|o| o.is_https()), env)?;
         let debug = props.flag("debugResp")?.unwrap_or(false);
         let rest = Self {
             method,
@@ -216,6 +240,7 @@ impl Rest {
             debug,
             tls,
             private_net: env.private_net,
+            oauth,
         };
         Ok((rest, multipart))
     }
@@ -229,6 +254,12 @@ impl Rest {
             return Err("compression needs a method that carries content".into());
         }
         Ok(())
+    }
+
+    /// Time for one exchange, the TLS client, whether private addresses may be reached, and where tokens come from.
+    pub(super) fn tokens(&self) -> Option<Tokens> {
+        let oauth = Arc::clone(self.oauth.as_ref()?);
+        Some(Tokens { oauth, timeout: self.timeout, tls: self.tls.clone(), private_net: self.private_net })
     }
 
     pub(super) const fn request<'p>(&'p self, texts: Texts<'p>) -> RestRequest<'p> {
@@ -396,7 +427,7 @@ fn base64(text: &str) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-fn is_token(name: &str) -> bool {
+pub(super) fn is_token(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
 }
 
@@ -454,7 +485,7 @@ mod tests {
             (r#"{"headers":{"a":1}}"#, "headers[a]"),
             (r#"{"headers":{"a b":"c"}}"#, "a b"),
             (r#"{"headers":{"a":"x\r\nB: c"}}"#, "headers"),
-            (r#"{"oauth":{"access":{}}}"#, "oauth"),
+            (r#"{"oauth":{"refresh":{}}}"#, "access"),
             (r#"{"tlsMinVersion":"tls9"}"#, "tls9"),
             (r#"{"renegotiationSupport":"once"}"#, "once"),
             (r#"{"rootCARaw":"***"}"#, "base64"),
