@@ -2,7 +2,7 @@
 //!
 //! `access {url, headers, body, expire}` is asked with POST when the rule starts; what it answers, a JSON object, fills the templates
 //! in the sink's headers and in `refresh {url, headers, body}`, in place of the rows. After a send, once half of `expire` seconds have
-//! passed, `refresh` is asked in the same way, or `access` again where there is none. Without `expire` above 0 a token is kept.
+//! passed, `refresh` is asked in the same way, or `access` again where there is none. With `expire` `"0"` a token is kept.
 
 use core::cell::Cell;
 use core::time::Duration;
@@ -64,24 +64,17 @@ impl OAuth {
     /// A sentence that names the property.
     pub(super) fn read(props: &mut Props<'_>, headers: &[(String, String)]) -> Result<Option<Self>, String> {
         let Some(object) = props.object("oauth")? else { return Ok(None) };
-        if object.is_empty() {
-            return Ok(None);
-        }
         let mut own = Props::new(object);
         let Some(access) = own.object("access")? else { return Err("if setting oAuth, `access` property is required".into()) };
         let mut access_props = Props::new(access);
-        let expire = match access_props.get("expire") {
-            None => String::new(),
-            Some(value) => value.as_str().map_or_else(|| value.to_string(), str::to_owned),
-        };
+        let expire = access_props.text("expire").map_err(|e| format!("fail to parse the access properties of oAuth: {e}"))?.unwrap_or("");
         let Some(access) = ask(access_props)? else {
             log::warn!("access token url is not set, so ignored the oauth setting");
             return Ok(None);
         };
-        let expire: i64 = match expire.trim() {
-            "" => 0,
-            text => text.parse().map_err(|_| format!("fail to covert the expire time {text} for access token: expected seconds"))?,
-        };
+        let expire: i64 = expire
+            .parse()
+            .map_err(|_| format!("fail to covert the expire time {expire} for access token: expected seconds as text, \"0\" for ever"))?;
         let refresh = own.object("refresh")?.map(|refresh| ask(Props::new(refresh))).transpose()?.flatten();
         let fields = headers.iter().map(|(name, value)| Ok((name.clone(), template(value)?))).collect::<Result<_, String>>()?;
         Ok(Some(Self { access, refresh, expire: Duration::from_secs(u64::try_from(expire).unwrap_or(0)), fields }))
@@ -199,12 +192,15 @@ mod tests {
         }
         for (text, why) in [
             (r#"{"oauth":1}"#, "expected a map"),
+            (r#"{"oauth":{}}"#, "`access` property is required"),
+            (r#"{"oauth":{"access":{"url":"http://h/t"}}}"#, "expire time"),
+            (r#"{"oauth":{"access":{"url":"http://h/t","expire":10}}}"#, "expire"),
             (r#"{"oauth":{"refresh":{}}}"#, "`access` property is required"),
             (r#"{"oauth":{"access":{"url":1}}}"#, "url"),
             (r#"{"oauth":{"access":{"url":"http://h/t","body":{}}}}"#, "body"),
             (r#"{"oauth":{"access":{"url":"nowhere"}}}"#, "bad url nowhere"),
             (r#"{"oauth":{"access":{"url":"http://h/t","expire":"soon"}}}"#, "expire time soon"),
-            (r#"{"oauth":{"access":{"url":"http://h/t","headers":{"a b":"c"}}}}"#, "a b"),
+            (r#"{"oauth":{"access":{"url":"http://h/t","expire":"1","headers":{"a b":"c"}}}}"#, "a b"),
             (r#"{"oauth":{"access":{"url":"http://h/t","body":"{{"}}}"#, "template"),
         ] {
             let e = read(text, &[]).expect_err(text);
@@ -236,7 +232,7 @@ mod tests {
 
     #[test]
     fn without_refresh_access_is_asked_again_and_without_expire_never() {
-        let oauth = read(r#"{"oauth":{"access":{"url":"http://h/t","body":"b"}}}"#, &[]).expect("sound").expect("given");
+        let oauth = read(r#"{"oauth":{"access":{"url":"http://h/t","body":"b","expire":"0"}}}"#, &[]).expect("sound").expect("given");
         let token = oauth.token(b"{}", &Zone::utc(), at(0)).expect("a token");
         assert_eq!(token.renewal, oauth.access());
         assert!(!oauth.is_due(&token, at(1_000_000).mono));

@@ -379,6 +379,13 @@ fn check_url(url: &str) -> Result<bool, String> {
         return Err(format!("Invalid url {url}, scheme and host must not be templates"));
     }
     let literal = &url[..url.find("{{").unwrap_or(url.len())];
+    let path = &literal[..literal.find(['?', '#']).unwrap_or(literal.len())];
+    for (at, _) in path.match_indices('%') {
+        if !path.get(at + 1..at + 3).is_some_and(|hex| hex.bytes().all(|b| b.is_ascii_hexdigit())) {
+            let end = path.char_indices().map(|(i, _)| i).chain([path.len()]).filter(|i| *i <= at + 3).last().unwrap_or(path.len());
+            return Err(format!("Invalid url {url}: invalid URL escape {:?}", &path[at..end]));
+        }
+    }
     let mut buf = vec![0; literal.len() * 3];
     let mut out = Out::new(&mut buf);
     let written = write_url(literal, &mut out).ok().and_then(|()| core::str::from_utf8(out.written()).ok());
@@ -468,6 +475,8 @@ mod tests {
         for (text, why) in [
             (r#"{"url":"ftp://127.0.0.1/x"}"#, "Invalid scheme ftp"),
             (r#"{"url":"/x"}"#, "Invalid url"),
+            (r#"{"url":"http://h/%zz"}"#, "invalid URL escape \"%zz\""),
+            (r#"{"url":"http://h/a%"}"#, "invalid URL escape \"%\""),
             (r#"{"url":"http:///x"}"#, "host not found"),
             (r#"{"url":"http://u:p@h/x"}"#, "Invalid url"),
             (r#"{"url":"http://h:0/x"}"#, "Invalid url"),

@@ -152,6 +152,8 @@ fn star(args: &[Cell<Val<'_>>], next: &mut usize) -> Option<i64> {
 }
 
 fn one<'a>(out: &mut Out<'_>, value: Val<'a>, verb: char, spec: Spec, cx: &Cx<'_, 'a>) -> Result<(), Fault<'a>> {
+    // In `%+v` the plus asks for field names of structs, of which there are none here; it is no sign.
+    let spec = Spec { plus: spec.plus && verb != 'v', ..spec };
     if verb == 'T' {
         return padded(out, spec, |out| Ok(out.text(value.type_name())?));
     }
