@@ -53,7 +53,7 @@ impl Dice {
 }
 
 const METHODS: &[&str] = &["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "TRACE", "BREW", "get", "X-%41"];
-/// What may stand in place of a path's parameter; `/stop` is not asked for: it does what it says.
+/// What may stand in place of a path's parameter; `/stop` and `?stop=1` are not asked for: they do what they say.
 const SEGMENTS: &[&str] = &[
     "m1",
     "m2",
@@ -250,7 +250,7 @@ fn make(dice: &mut Dice) -> (Vec<u8>, bool) {
     }
     if dice.one_in(3) {
         const QUERIES: [&str; 8] =
-            ["?partial=1", "?force=true", "?kind=scan", "?options=all", "?stop=1", "?%", "?a=%zz&&=", "?forceAll=true"];
+            ["?partial=1", "?force=true", "?kind=scan", "?options=all", "?type=x", "?%", "?a=%zz&&=", "?forceAll=true"];
         target.push_str(QUERIES[dice.below(QUERIES.len())]);
     }
     let method = if dice.one_in(10) { dice.pick(METHODS) } else { method };
