@@ -10,7 +10,6 @@
 //! Sans-IO: the socket shell, the tests and the seeded simulation drive this same type. Allocates when rules start and stop, never
 //! per reading.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::encode::Format;
@@ -90,6 +89,43 @@ struct Sender<'s> {
     announced: usize,
 }
 
+/// What is known of the wall clock, for `meta(clock)`.
+#[derive(Debug, Clone, Copy, Default)]
+struct WallClock {
+    /// Wall clock less monotonic clock, in milliseconds, as last seen.
+    offset_ms: Option<i64>,
+    /// When it was last set.
+    stepped: Option<Instant>,
+}
+
+/// 2023-01-01: a wall clock before that has not been set since a box without a battery was switched on.
+const EARLIEST_MS: i64 = 1_672_531_200_000;
+/// A jump of the wall clock that counts as a step.
+const STEP_MS: i64 = 1000;
+/// How long readings are marked after a step.
+const STEPPED: core::time::Duration = core::time::Duration::from_secs(60);
+
+impl WallClock {
+    /// Looks at both clocks.
+    fn see(&mut self, now: Now) {
+        let offset = now.wall.0.saturating_sub(i64::try_from(now.mono.0 / 1_000_000).unwrap_or(i64::MAX));
+        if self.offset_ms.is_some_and(|old| (offset - old).abs() > STEP_MS) {
+            self.stepped = Some(now.mono);
+        }
+        self.offset_ms = Some(offset);
+    }
+
+    fn name(&self, now: Now) -> &'static str {
+        if now.wall.0 < EARLIEST_MS {
+            "unsynced"
+        } else if self.stepped.is_some_and(|at| now.mono.since(at) < STEPPED) {
+            "stepped"
+        } else {
+            "synced"
+        }
+    }
+}
+
 /// One open stream.
 #[derive(Debug)]
 struct Open {
@@ -141,8 +177,6 @@ struct Route {
 struct Running {
     stamp: u64,
     rule: Rule,
-    /// True while a sink has no room.
-    stalled: bool,
     /// Payloads that each sink had been given when it was last reported ready.
     given: Vec<u64>,
 }
@@ -153,9 +187,8 @@ pub struct Engine {
     limits: Limits,
     feeds: FeedTable,
     routes: Vec<Route>,
-    rules: BTreeMap<String, Running>,
-    /// Ids in the order of turns.
-    turns: Vec<String>,
+    /// By id, which is the order of turns, too.
+    rules: Vec<Running>,
     turn: usize,
     scratch: Pages,
     rows: Pages,
@@ -177,6 +210,7 @@ pub struct Engine {
     seq: u64,
     stamps: u64,
     seed: u64,
+    clock: WallClock,
 }
 
 #[derive(Debug)]
@@ -198,8 +232,7 @@ impl Engine {
         Self {
             feeds: FeedTable { open: Vec::new() },
             routes: Vec::new(),
-            rules: BTreeMap::new(),
-            turns: Vec::new(),
+            rules: Vec::new(),
             turn: 0,
             scratch: zeroed(limits.scratch_bytes),
             rows: zeroed(limits.payload_bytes),
@@ -216,6 +249,7 @@ impl Engine {
             seq: 0,
             stamps: 0,
             seed,
+            clock: WallClock::default(),
             limits,
         }
     }
@@ -233,8 +267,8 @@ impl Engine {
     /// # Errors
     /// [`StartFault`] when a queue or reader cannot be had, or streams that share an endpoint do not agree; nothing changed then.
     pub fn start(&mut self, unit: RuleUnit, now: Now) -> Result<(), StartFault> {
-        let id = unit.id.clone();
-        if !self.rules.contains_key(&id) && self.rules.len() >= self.limits.rule_count {
+        let place = self.place(&unit.id);
+        if place.is_err() && self.rules.len() >= self.limits.rule_count {
             return Err(StartFault(format!("{} rules run already: raise limits.ruleCount", self.rules.len())));
         }
         self.agree(&unit)?;
@@ -256,14 +290,15 @@ impl Engine {
         let mut rule = Rule::new(unit, &readers, self.seed);
         rule.connected(now);
         let given = vec![0; rule.unit.sinks.len()];
-        let old = self.rules.insert(id.clone(), Running { stamp: self.stamps, rule, stalled: false, given });
-        match old {
-            Some(old) => {
+        let running = Running { stamp: self.stamps, rule, given };
+        match place {
+            Ok(at) => {
+                let old = core::mem::replace(&mut self.rules[at], running);
                 self.release(old.rule);
             }
-            None => self.turns.push(id),
+            Err(at) => self.rules.insert(at, running),
         }
-        let sinks: usize = self.rules.values().map(|r| r.rule.unit.sinks.len()).sum();
+        let sinks: usize = self.rules.iter().map(|r| r.rule.unit.sinks.len()).sum();
         self.ready.reserve(sinks.saturating_sub(self.ready.len()));
         self.rebuild_routes();
         Ok(())
@@ -303,8 +338,7 @@ impl Engine {
     /// Stops a rule; without a run nothing happens. Gives its last unit back, so that its metrics stay visible and what waits in
     /// its outboxes can be drained or counted.
     pub fn stop(&mut self, id: &str) -> Option<RuleUnit> {
-        let old = self.rules.remove(id)?;
-        self.turns.retain(|t| t != id);
+        let old = self.rules.remove(self.place(id).ok()?);
         self.turn = 0;
         let unit = self.release(old.rule);
         self.rebuild_routes();
@@ -313,7 +347,7 @@ impl Engine {
 
     /// Ids of the running rules.
     pub fn ids(&self) -> impl Iterator<Item = &str> {
-        self.rules.keys().map(String::as_str)
+        self.rules.iter().map(|r| r.rule.unit.id.as_str())
     }
 
     /// Why requests were refused, for the whole port.
@@ -322,23 +356,32 @@ impl Engine {
         &self.port.refused
     }
 
+    /// Where the rule of an id stands, or would stand.
+    fn place(&self, id: &str) -> Result<usize, usize> {
+        self.rules.binary_search_by(|r| r.rule.unit.id.as_str().cmp(id))
+    }
+
+    fn running(&self, id: &str) -> Option<&Running> {
+        self.rules.get(self.place(id).ok()?)
+    }
+
     /// A running rule.
     #[must_use]
     pub fn rule(&self, id: &str) -> Option<&Rule> {
-        self.rules.get(id).map(|r| &r.rule)
+        self.running(id).map(|r| &r.rule)
     }
 
     /// No more events will come for a rule: event time goes on with the clock from now on, so that its open windows close.
     pub fn run_out(&mut self, id: &str) {
-        if let Some(running) = self.rules.get_mut(id) {
-            running.rule.run_out();
+        if let Ok(at) = self.place(id) {
+            self.rules[at].rule.run_out();
         }
     }
 
     /// Readings that wait in front of a rule's sources, for `buffer_length`.
     #[must_use]
     pub fn waiting(&self, id: &str, source: usize) -> usize {
-        let Some((feed, reader)) = self.rules.get(id).and_then(|r| r.rule.readers().nth(source)) else { return 0 };
+        let Some((feed, reader)) = self.running(id).and_then(|r| r.rule.readers().nth(source)) else { return 0 };
         self.feeds.open.get(usize::from(feed.0)).and_then(Option::as_ref).map_or(0, |open| open.ring.waiting(reader))
     }
 
@@ -351,7 +394,7 @@ impl Engine {
     /// Metrics of a run, as status shows them; `None` without a run.
     #[must_use]
     pub fn metrics(&self, id: &str) -> Option<Vec<(String, Metric)>> {
-        let rule = &self.rules.get(id)?.rule;
+        let rule = &self.running(id)?.rule;
         let reader = |(feed, reader): (FeedId, crate::ring::ReaderId)| {
             let ring = self.feeds.open.get(usize::from(feed.0)).and_then(Option::as_ref).map(|open| &open.ring);
             ring.map_or((0, 0), |ring| (ring.waiting(reader), ring.lost(reader)))
@@ -402,7 +445,8 @@ impl Engine {
             streams.insert(open.spec.name.clone(), Json::Object(own));
         }
         let (mut rules, mut sinks) = (Map::new(), Map::new());
-        for (id, running) in &self.rules {
+        for running in &self.rules {
+            let id = &running.rule.unit.id;
             let lost: u64 =
                 running.rule.readers().filter_map(|(f, r)| Some(self.feeds.open.get(usize::from(f.0))?.as_ref()?.ring.lost(r))).sum();
             let mut own = Map::new();
@@ -807,6 +851,7 @@ impl Engine {
         self.seq += 1;
         // Room in every queue first: both streams of an endpoint get the reading, or the sender gets a refusal.
         let mut meta_len = 0;
+        self.clock.see(now);
         let wants_meta = self.routes[at].feeds.iter().any(|f| self.feeds.open[usize::from(f.0)].as_ref().is_some_and(|o| o.wants_meta));
         if wants_meta {
             match self.facts(at, head, peer, credential, now) {
@@ -911,8 +956,15 @@ impl Engine {
             Feed::Push(push) => Some(push.meta_headers.as_slice()),
             Feed::Memory(_) | Feed::Simulator(_) => None,
         });
-        let facts =
-            meta::Facts { head, path, peer, arrived: now.wall, seq: self.seq, credential: credential.map(|c| &*c.name), clock: "synced" };
+        let facts = meta::Facts {
+            head,
+            path,
+            peer,
+            arrived: now.wall,
+            seq: self.seq,
+            credential: credential.map(|c| &*c.name),
+            clock: self.clock.name(now),
+        };
         meta::write(&mut out, &facts, &route.endpoint.template, headers.unwrap_or(&[]), route.access.token_fields())
             .ok()
             .map(|()| out.len())
@@ -927,7 +979,7 @@ impl Engine {
                 Reply::error_fmt(413, format_args!("stream {name}: the reading is larger than its queue: raise limits.queueBytes"))
             }
             Refused::Full { holder } => {
-                let rule = self.rules.values().find(|r| r.rule.readers().any(|(f, r)| f == feed && r == holder));
+                let rule = self.rules.iter().find(|r| r.rule.readers().any(|(f, r)| f == feed && r == holder));
                 let seconds = open.drained.retry_after(open.ring.drained(), open.ring.used(), now.mono, self.seq);
                 let reply = match rule {
                     None => Reply::error_fmt(503, format_args!("stream {name}: queue full")),
@@ -959,29 +1011,29 @@ impl Engine {
     /// Runs one slice of the next rule whose turn it is.
     pub fn step(&mut self, now: Now) -> Progress {
         let mut until: Option<Instant> = if self.simulators > 0 { self.simulate(now) } else { None };
-        let count = self.turns.len();
+        let count = self.rules.len();
         for _ in 0..count {
             self.turn = (self.turn + 1) % count.max(1);
-            let Some(running) = self.turns.get(self.turn).and_then(|id| self.rules.get_mut(id)) else { continue };
+            let Some(running) = self.rules.get_mut(self.turn) else { continue };
             let mut lent = Lent { scratch: &mut self.scratch, rows: &mut self.rows, sinks: &mut self.sink_scratch, now };
             let slice = running.rule.slice(&mut self.feeds, &mut lent);
             running.rule.tick(&mut lent);
-            running.stalled = slice == Slice::Blocked;
-            for (i, sink) in running.rule.unit.sinks.iter().enumerate() {
+            let mut local = false;
+            for (i, (sink, seen)) in running.rule.unit.sinks.iter().zip(&mut running.given).enumerate() {
                 let given = sink.taken_total();
-                let more = running.given.get(i).is_none_or(|seen| *seen != given);
-                if let Some(seen) = running.given.get_mut(i) {
+                if *seen != given {
                     *seen = given;
-                }
-                if more && self.ready.len() < self.ready.capacity() {
-                    self.ready.push(SinkId { rule: running.stamp, action: u16::try_from(i).unwrap_or(u16::MAX) });
+                    local |= matches!(sink.kind(), Kind::Memory | Kind::Nop);
+                    if self.ready.len() < self.ready.capacity() {
+                        self.ready.push(SinkId { rule: running.stamp, action: u16::try_from(i).unwrap_or(u16::MAX) });
+                    }
                 }
             }
-            let moved = self.route_memory(now);
+            let rule_until = running.rule.until();
+            let moved = local && self.route_memory(now);
             if slice == Slice::More || moved {
                 return Progress::More;
             }
-            let rule_until = self.turns.get(self.turn).and_then(|id| self.rules.get(id)).and_then(|r| r.rule.until());
             for at in [rule_until, if let Slice::Idle(at) = slice { at } else { None }].into_iter().flatten() {
                 until = Some(until.map_or(at, |u| u.min(at)));
             }
@@ -1015,7 +1067,7 @@ impl Engine {
     /// True once every source of a rule has come to its end, and what they gave has left the rule's sinks.
     #[must_use]
     pub fn is_done(&self, id: &str) -> bool {
-        let Some(running) = self.rules.get(id) else { return false };
+        let Some(running) = self.running(id) else { return false };
         let ended = |(feed, reader): (FeedId, crate::ring::ReaderId)| {
             let open = self.feeds.open.get(usize::from(feed.0)).and_then(Option::as_ref);
             open.is_some_and(|o| o.simulator.is_some_and(|s| s.is_ended()) && o.ring.waiting(reader) == 0)
@@ -1026,8 +1078,7 @@ impl Engine {
 
     /// Moves what memory sinks gave to the streams that read their topic. True if anything moved.
     fn route_memory(&mut self, now: Now) -> bool {
-        let Some(id) = self.turns.get(self.turn) else { return false };
-        let Some(running) = self.rules.get_mut(id) else { return false };
+        let Some(running) = self.rules.get_mut(self.turn) else { return false };
         let mut moved = false;
         for sink in &mut running.rule.unit.sinks {
             if !matches!(sink.kind(), Kind::Memory | Kind::Nop) {
@@ -1071,7 +1122,7 @@ impl Engine {
         let Self { rules, sink_scratch, .. } = self;
         // Each is asked, also behind one that had no room.
         let refused =
-            rules.values_mut().flat_map(|r| &mut r.rule.unit.sinks).filter_map(|s| (!s.flush(sink_scratch, now)).then_some(())).count();
+            rules.iter_mut().flat_map(|r| &mut r.rule.unit.sinks).filter_map(|s| (!s.flush(sink_scratch, now)).then_some(())).count();
         refused == 0
     }
 
@@ -1085,12 +1136,12 @@ impl Engine {
     /// True while a rule waits for room in an outbox: [`Engine::step`] is worth a call once something has left.
     #[must_use]
     pub fn is_stalled(&self) -> bool {
-        self.rules.values().any(|r| r.stalled)
+        self.rules.iter().any(|r| r.rule.is_blocked())
     }
 
     /// All sinks, with their ids.
     pub fn sinks(&self) -> impl Iterator<Item = (SinkId, &SinkUnit)> {
-        self.rules.values().flat_map(|r| {
+        self.rules.iter().flat_map(|r| {
             r.rule
                 .unit
                 .sinks
@@ -1102,7 +1153,7 @@ impl Engine {
 
     /// A sink; `None` once its rule has stopped.
     pub fn sink(&mut self, id: SinkId) -> Option<&mut SinkUnit> {
-        self.rules.values_mut().find(|r| r.stamp == id.rule)?.rule.unit.sinks.get_mut(usize::from(id.action))
+        self.rules.iter_mut().find(|r| r.stamp == id.rule)?.rule.unit.sinks.get_mut(usize::from(id.action))
     }
 
     /// What a sink should send now; it stays until [`Engine::done`].
@@ -1119,7 +1170,8 @@ impl Engine {
 
     /// Readings accepted that no sink has delivered: per running rule, those in queues and payloads in outboxes.
     pub fn undelivered(&self) -> impl Iterator<Item = (&str, usize, usize)> {
-        self.rules.iter().map(|(id, r)| {
+        self.rules.iter().map(|r| {
+            let id = &r.rule.unit.id;
             let queued = (0..r.rule.unit.sources.len()).map(|i| self.waiting(id, i)).sum();
             (id.as_str(), queued, r.rule.unit.sinks.iter().map(SinkUnit::waiting).sum())
         })

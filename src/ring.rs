@@ -94,6 +94,10 @@ pub struct Ring<B> {
     drained: u64,
     seq: u64,
     readers: Vec<Option<Reader>>,
+    /// Readers there are.
+    live: usize,
+    /// Readers that stand at the tail: nothing can leave before the last of them has moved.
+    at_tail: usize,
 }
 
 /// total u32, flags u16, pad u16, seq u64, time i64, meta u32, index u32, body u32, pad u32.
@@ -105,7 +109,19 @@ const PADDING: u32 = u32::MAX;
 impl<B: AsRef<[u8]> + AsMut<[u8]>> Ring<B> {
     /// An empty ring over `buf` (a length that is no multiple of 8 loses the rest), with room for `readers` readers.
     pub fn new(buf: B, readers: usize, overflow: Overflow, records_max: Option<usize>) -> Self {
-        Self { buf, overflow, records_max, head: 0, tail: 0, records: 0, drained: 0, seq: 0, readers: Vec::with_capacity(readers) }
+        Self {
+            buf,
+            overflow,
+            records_max,
+            head: 0,
+            tail: 0,
+            records: 0,
+            drained: 0,
+            seq: 0,
+            readers: Vec::with_capacity(readers),
+            live: 0,
+            at_tail: 0,
+        }
     }
 
     /// Usable bytes.
@@ -146,6 +162,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Ring<B> {
     /// Adds a reader that sees what is pushed from now on. `None` when the slots given to [`Ring::new`] are taken.
     pub fn add_reader(&mut self) -> Option<ReaderId> {
         let reader = Some(Reader { read: self.head, row: 0, done: self.head, lost: 0 });
+        self.at_tail += usize::from(self.head == self.tail);
         let free = self.readers.iter().position(Option::is_none);
         let index = match free {
             Some(index) => {
@@ -156,22 +173,28 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Ring<B> {
                 self.readers.push(reader);
                 self.readers.len() - 1
             }
-            None => return None,
+            None => {
+                self.at_tail -= usize::from(self.head == self.tail);
+                return None;
+            }
         };
+        self.live += 1;
         u16::try_from(index).ok().map(ReaderId)
     }
 
     /// Removes a reader; what it alone held is free.
     pub fn remove_reader(&mut self, id: ReaderId) {
-        if let Some(slot) = self.readers.get_mut(usize::from(id.0)) {
-            *slot = None;
+        if let Some(slot) = self.readers.get_mut(usize::from(id.0))
+            && slot.take().is_some()
+        {
+            self.live -= 1;
         }
         self.release();
     }
 
     /// Readers now.
-    pub fn reader_count(&self) -> usize {
-        self.readers.iter().flatten().count()
+    pub const fn reader_count(&self) -> usize {
+        self.live
     }
 
     /// Whether [`Ring::push`] would take the record. Changes nothing.
@@ -289,6 +312,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Ring<B> {
 
     /// The reader is done with all records up to and including `seq`.
     pub fn done(&mut self, id: ReaderId, seq: u64) {
+        let Some(before) = self.reader(id).map(|r| r.done) else { return };
         while let Some(reader) = self.reader(id).copied()
             && reader.done < reader.read
             && let Some(record) = self.record_at(reader.done, 0)
@@ -299,16 +323,29 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Ring<B> {
                 reader.done = next;
             }
         }
-        self.release();
+        if self.reader(id).is_some_and(|r| r.done != before) {
+            self.left(before);
+        }
     }
 
     /// [`Ring::advance`] and [`Ring::done`] for one record: the reader needs it no longer.
     pub fn take(&mut self, id: ReaderId) {
-        self.advance(id);
+        let Some(reader) = self.reader(id).copied() else { return };
+        let Some(next) = self.next_of(reader.read) else { return };
         if let Some(reader) = self.reader_mut(id) {
-            reader.done = reader.read;
+            *reader = Reader { read: next, row: 0, done: next, lost: reader.lost };
         }
-        self.release();
+        self.left(reader.done);
+    }
+
+    /// A reader is done with the record at `position` and moved on.
+    fn left(&mut self, position: u64) {
+        if position == self.tail {
+            self.at_tail = self.at_tail.saturating_sub(1);
+            if self.at_tail == 0 {
+                self.release();
+            }
+        }
     }
 
     /// Lets the reader see again all that it is not done with.
@@ -372,9 +409,10 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Ring<B> {
             reader.done = start;
             reader.row = 0;
         }
+        self.at_tail = self.reader_count();
     }
 
-    /// Moves the tail up to the smallest `done`.
+    /// Moves the tail up to the smallest `done`, and counts who stands there.
     fn release(&mut self) {
         let done = self.readers.iter().flatten().map(|r| r.done).min().unwrap_or(self.head);
         while self.tail < done {
@@ -390,6 +428,8 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Ring<B> {
         if self.records == 0 {
             self.restart();
         }
+        let tail = self.tail;
+        self.at_tail = self.readers.iter().flatten().filter(|r| r.done == tail).count();
     }
 
     fn place(&self, position: u64) -> usize {

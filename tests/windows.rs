@@ -57,9 +57,20 @@ enum Kind {
     Hopping(i64, i64),
     Sliding(i64, i64),
     Session(i64, i64),
+    /// Sliding with a delay, sent twice.
+    Twice(i64, i64),
+    /// Begins where `v % 5 = 0`, ends where `v % 7 = 0`, for each `k` of its own.
+    State,
 }
 
 impl Kind {
+    fn options(self, mut options: Value) -> Value {
+        if let Self::Twice(..) = self {
+            options["planOptimizeStrategy"] = json!({"windowOption": {"enableSendSlidingWindowTwice": true}});
+        }
+        options
+    }
+
     fn sql(self) -> String {
         match self {
             Self::Tumbling(n) => format!("TUMBLINGWINDOW(ss, {n})"),
@@ -67,9 +78,30 @@ impl Kind {
             Self::Sliding(n, 0) => format!("SLIDINGWINDOW(ss, {n})"),
             Self::Sliding(n, delay) => format!("SLIDINGWINDOW(ss, {n}, {delay})"),
             Self::Session(n, timeout) => format!("SESSIONWINDOW(ss, {n}, {timeout})"),
+            Self::Twice(n, delay) => format!("SLIDINGWINDOW(ss, {n}, {delay})"),
+            Self::State => "STATEWINDOW(v % 5 = 0, v % 7 = 0) OVER (PARTITION BY k)".to_owned(),
         }
     }
 }
+
+/// A row of a state window: gives the window that it ends.
+fn state_row(open: &mut [Option<Vec<i64>>; 3], value: i64) -> Option<Vec<i64>> {
+    let own = &mut open[usize::try_from(value % 3).expect("small")];
+    match own {
+        None if value % 5 == 0 => *own = Some(vec![value]),
+        None => {}
+        Some(list) => {
+            list.push(value);
+            if value % 7 == 0 {
+                return own.take();
+            }
+        }
+    }
+    None
+}
+
+/// What is said of an event without its time.
+const TIMELESS: &str = "cannot find timestamp field ts in the row";
 
 /// End of the window of so many seconds that `ms` lies in, in UTC.
 fn aligned(ms: i64, every_s: i64) -> i64 {
@@ -80,7 +112,7 @@ fn aligned(ms: i64, every_s: i64) -> i64 {
 }
 
 /// What event time gives, recomputed from all events at each step.
-fn event_reference(kind: Kind, late_ms: i64, events: &[(i64, i64)]) -> Vec<Value> {
+fn event_reference(kind: Kind, late_ms: i64, events: &[(Option<i64>, i64)]) -> Vec<Value> {
     let mut admitted: Vec<(i64, i64)> = Vec::new();
     let mut newest = i64::MIN;
     let mut mark = i64::MIN;
@@ -93,7 +125,12 @@ fn event_reference(kind: Kind, late_ms: i64, events: &[(i64, i64)]) -> Vec<Value
     let mut fired: Vec<i64> = Vec::new();
     let mut delayed: Vec<(i64, i64)> = Vec::new();
     let mut gone = i64::MIN;
+    let mut open: [Option<Vec<i64>>; 3] = [None, None, None];
     for &(time, value) in events {
+        let Some(time) = time else {
+            out.push(json!(TIMELESS));
+            continue;
+        };
         if time < mark {
             continue;
         }
@@ -141,6 +178,29 @@ fn event_reference(kind: Kind, late_ms: i64, events: &[(i64, i64)]) -> Vec<Value
                     delayed.push((time, value));
                 }
             }
+            Kind::Twice(n, delay) => {
+                while delayed.first().is_some_and(|d| d.0 + delay * 1000 <= mark) {
+                    let (time, _) = delayed.remove(0);
+                    emit(&between(time + 1, time + delay * 1000 + 1), &mut out);
+                }
+                for &(time, value) in &released {
+                    if fired.contains(&value) {
+                        continue;
+                    }
+                    fired.push(value);
+                    emit(&between(time - n * 1000 + 1, time + 1), &mut out);
+                    delayed.push((time, value));
+                }
+            }
+            Kind::State => {
+                for &(_, value) in &released {
+                    if fired.contains(&value) {
+                        continue;
+                    }
+                    fired.push(value);
+                    out.extend(state_row(&mut open, value).map(|list| json!({"l": list})));
+                }
+            }
             Kind::Session(n, timeout) => loop {
                 let open: Vec<_> = released.iter().copied().filter(|r| r.0 >= gone).collect();
                 let Some(first) = open.first() else { break };
@@ -171,6 +231,11 @@ fn event_reference(kind: Kind, late_ms: i64, events: &[(i64, i64)]) -> Vec<Value
     out
 }
 
+/// How many seeds to take: `SIM_SEEDS` adds to what the suite takes.
+fn seeds(own: u64) -> u64 {
+    own.max(std::env::var("SIM_SEEDS").ok().and_then(|n| n.parse().ok()).unwrap_or(0))
+}
+
 #[test]
 fn event_time_windows_agree_with_the_reference() {
     let kinds = [
@@ -182,13 +247,16 @@ fn event_time_windows_agree_with_the_reference() {
         Kind::Sliding(4, 3),
         Kind::Session(20, 3),
         Kind::Session(5, 4),
+        Kind::Twice(4, 3),
+        Kind::Twice(2, 5),
+        Kind::State,
     ];
-    for seed in 1..=40_u64 {
+    for seed in 1..=seeds(66) {
         let mut dice = Dice(seed);
-        let kind = kinds[usize::try_from(dice.below(8)).expect("small")];
+        let kind = kinds[usize::try_from(seed % 11).expect("small")];
         let late_ms = i64::try_from(dice.below(4) * 1500).expect("small");
         let mut now = 1_700_000_000_000 + i64::try_from(dice.below(100_000)).expect("small");
-        let events: Vec<(i64, i64)> = (0..120)
+        let events: Vec<(Option<i64>, i64)> = (0..120)
             .map(|i| {
                 // Mostly on; sometimes late, sometimes the same, now and then a long silence.
                 now += i64::try_from(match dice.below(20) {
@@ -197,12 +265,14 @@ fn event_time_windows_agree_with_the_reference() {
                     n => 100 * n + dice.below(700),
                 })
                 .expect("small");
-                (now - i64::try_from(if dice.below(4) == 0 { dice.below(5000) } else { 0 }).expect("small"), i)
+                let late = i64::try_from(if dice.below(4) == 0 { dice.below(5000) } else { 0 }).expect("small");
+                ((dice.below(15) > 0).then_some(now - late), i)
             })
             .collect();
-        let inputs: Vec<Value> = events.iter().map(|(ts, v)| json!({"ts": ts, "v": v})).collect();
+        let input = |(ts, v): &(Option<i64>, i64)| ts.map_or(json!({"v": v}), |ts| json!({"ts": ts, "v": v, "k": v % 3}));
+        let inputs: Vec<Value> = events.iter().map(input).collect();
         let sql = format!("SELECT collect(v) AS l FROM demo GROUP BY {}", kind.sql());
-        let got = run(&sql, json!({"isEventTime": true, "lateTolerance": late_ms}), &inputs);
+        let got = run(&sql, kind.options(json!({"isEventTime": true, "lateTolerance": late_ms})), &inputs);
         assert_eq!(got, event_reference(kind, late_ms, &events), "seed {seed}: {kind:?}, late {late_ms} ms");
     }
 }
@@ -222,8 +292,9 @@ fn clock_reference(kind: Kind, start: i64, until: i64, events: &[(i64, i64)]) ->
     let every = match kind {
         Kind::Tumbling(n) | Kind::Session(n, _) => n,
         Kind::Hopping(_, hop) => hop,
-        Kind::Sliding(..) => 1,
+        Kind::Sliding(..) | Kind::Twice(..) | Kind::State => 1,
     };
+    let mut open: [Option<Vec<i64>>; 3] = [None, None, None];
     let mut tick = next(start, every);
     let (mut first, mut last): (Option<i64>, i64) = (None, 0);
     let mut firing: Vec<i64> = Vec::new();
@@ -256,6 +327,12 @@ fn clock_reference(kind: Kind, start: i64, until: i64, events: &[(i64, i64)]) ->
                     emit(rows(&seen, f - n * 1000, t), &mut out);
                 }
             }
+            Kind::Twice(_, delay) => {
+                while firing.first().is_some_and(|f| f + delay * 1000 == t) {
+                    let f = firing.remove(0);
+                    emit(rows(&seen, f + 1, t + 1), &mut out);
+                }
+            }
             _ => {}
         }
         for &(at, value) in events.iter().filter(|e| e.0 == t) {
@@ -265,6 +342,11 @@ fn clock_reference(kind: Kind, start: i64, until: i64, events: &[(i64, i64)]) ->
             match kind {
                 Kind::Sliding(n, 0) => emit(rows(&seen, t - n * 1000, t + 1), &mut out),
                 Kind::Sliding(..) => firing.push(at),
+                Kind::Twice(n, _) => {
+                    emit(rows(&seen, t - n * 1000 + 1, t + 1), &mut out);
+                    firing.push(at);
+                }
+                Kind::State => out.extend(state_row(&mut open, value).map(|list| json!({"l": list}))),
                 _ => {}
             }
         }
@@ -282,15 +364,18 @@ fn processing_time_windows_agree_with_the_reference() {
         Kind::Sliding(4, 3),
         Kind::Session(20, 3),
         Kind::Session(5, 4),
+        Kind::Twice(4, 3),
+        Kind::Twice(2, 5),
+        Kind::State,
     ];
-    for seed in 1..=28_u64 {
+    for seed in 1..=seeds(40) {
         let mut dice = Dice(seed);
-        let kind = kinds[usize::try_from(seed % 7).expect("small")];
+        let kind = kinds[usize::try_from(seed % 10).expect("small")];
         let mut b = Bench::new(seed);
         b.pass(dice.below(60_000));
         let start = b.now.wall.0;
         b.stream(DEMO);
-        rule(&mut b, &format!("SELECT collect(v) AS l FROM demo GROUP BY {}", kind.sql()), json!({}));
+        rule(&mut b, &format!("SELECT collect(v) AS l FROM demo GROUP BY {}", kind.sql()), kind.options(json!({})));
         let mut events = Vec::new();
         for i in 0..100 {
             let gap = match dice.below(12) {
@@ -312,7 +397,7 @@ fn processing_time_windows_agree_with_the_reference() {
                 b.settle();
             }
             events.push((b.now.wall.0, i));
-            b.push("/d", &json!({"v": i}).to_string());
+            b.push("/d", &json!({"v": i, "k": i % 3}).to_string());
             if dice.below(3) > 0 {
                 b.settle();
             }
@@ -586,6 +671,104 @@ fn a_step_of_the_clock_neither_closes_early_nor_stalls() {
         let metrics = b.engine.metrics("r1").expect("runs");
         assert!(metrics.iter().any(|(n, _)| n.ends_with("clock_steps_total")));
     }
+}
+
+/// Whatever the wall clock is set to, each row is in exactly one window, in order, and none is open for longer than it may be.
+#[test]
+fn steps_of_the_clock_lose_and_repeat_nothing() {
+    for seed in 1..=seeds(24) {
+        let mut dice = Dice(seed);
+        let (window, most_ms) = [("TUMBLINGWINDOW(ss, 10)", 20_000), ("SESSIONWINDOW(ss, 60, 3)", 120_000), ("COUNTWINDOW(4)", i64::MAX)]
+            [usize::try_from(seed % 3).expect("small")];
+        let mut b = Bench::new(seed);
+        b.stream(DEMO);
+        rule(&mut b, &format!("SELECT collect(v) AS l FROM demo GROUP BY {window}"), json!({}));
+        let (mut steps, mut seen, mut mono_of) = (0, Vec::new(), Vec::new());
+        let mut take = |b: &mut Bench, mono_of: &[i64]| {
+            let closed = i64::try_from(b.now.mono.0 / 1_000_000).expect("small");
+            for row in rows(b) {
+                let list: Vec<usize> = row["l"].as_array().into_iter().flatten().filter_map(|v| v.as_u64()?.try_into().ok()).collect();
+                if let Some(first) = list.first() {
+                    assert!(closed - mono_of[*first] <= most_ms, "seed {seed}: {window}: open for {} ms", closed - mono_of[*first]);
+                }
+                seen.extend(list);
+            }
+        };
+        for i in 0..120_usize {
+            if dice.below(15) == 0 {
+                let by = i64::try_from(2000 + dice.below(5_000_000)).expect("small");
+                b.now.wall.0 += if dice.below(2) == 0 { by } else { -by };
+                steps += 1;
+                b.settle();
+            }
+            b.push("/d", &json!({"v": i}).to_string());
+            mono_of.push(i64::try_from(b.now.mono.0 / 1_000_000).expect("small"));
+            b.settle();
+            take(&mut b, &mono_of);
+            for _ in 0..dice.below(12) {
+                b.pass(500);
+                take(&mut b, &mono_of);
+            }
+        }
+        for _ in 0..200 {
+            b.pass(1000);
+            take(&mut b, &mono_of);
+        }
+        assert_eq!(seen, (0..120).collect::<Vec<_>>(), "seed {seed}: {window}");
+        let counters = b.engine.counters();
+        assert_eq!(counters["rules"]["r1"]["clock_steps_total"], json!(steps), "seed {seed}: {window}");
+    }
+}
+
+#[test]
+fn a_sliding_window_is_sent_twice() {
+    let mut b = Bench::new(1);
+    b.stream(DEMO);
+    let sql = "SELECT collect(a) AS l, window_start() AS s, window_end() AS e, window_trigger() AS t FROM demo \
+               GROUP BY SLIDINGWINDOW(ss, 2, 2) OVER (WHEN a = 1)";
+    rule(&mut b, sql, Kind::Twice(2, 2).options(json!({})));
+    let t = b.now.wall.0;
+    b.push("/d", r#"{"a":1}"#);
+    assert_eq!(rows(&mut b), [json!({"l": [1], "s": t - 2000, "e": t, "t": t})]);
+    b.pass(500);
+    b.push("/d", r#"{"a":2}"#);
+    b.pass(1499);
+    assert_eq!(rows(&mut b), Vec::<Value>::new());
+    b.pass(1);
+    assert_eq!(rows(&mut b), [json!({"l": [2], "s": t, "e": t + 2000, "t": t})]);
+}
+
+#[test]
+fn event_time_needs_a_timestamp() {
+    let mut b = Bench::new(1);
+    b.stream(r#"CREATE STREAM plain () WITH (DATASOURCE="/p", TYPE="httppush")"#);
+    let json = json!({"id": "r1", "sql": "SELECT a FROM plain", "actions": [{"log": {}}], "options": {"isEventTime": true}});
+    let fault = b.try_rule(&json.to_string()).expect_err("no TIMESTAMP");
+    assert_eq!((fault.code, fault.message.as_str()), (1000, "preprocessor is set to be event time but stream option TIMESTAMP not found"));
+    assert!(b.engine.rule("r1").is_none());
+}
+
+#[test]
+fn readings_know_what_the_clock_is_worth() {
+    let mut b = Bench::new(1);
+    b.stream(DEMO);
+    b.rule("SELECT meta(clock) AS c FROM demo");
+    let clock = |b: &mut Bench| {
+        b.push("/d", "{}");
+        rows(b).remove(0)["c"].as_str().expect("a word").to_owned()
+    };
+    assert_eq!(clock(&mut b), "synced");
+    let wall = b.now.wall.0;
+    b.now.wall.0 = 1000;
+    assert_eq!(clock(&mut b), "unsynced", "the box does not know what year it is");
+    b.now.wall.0 = wall + 5_000_000;
+    assert_eq!(clock(&mut b), "stepped");
+    b.pass(59_999);
+    assert_eq!(clock(&mut b), "stepped");
+    b.pass(1);
+    assert_eq!(clock(&mut b), "synced");
+    b.now.wall.0 += 1000;
+    assert_eq!(clock(&mut b), "synced", "a second is no step");
 }
 
 #[test]

@@ -29,13 +29,15 @@ pub struct Row<'a> {
 impl<'a> Row<'a> {
     /// A row of `slots` slots and `aliases` memo places, all missing. The planner has checked that both fit [`SLOT_COUNT`].
     #[must_use]
+    #[inline]
     pub fn new(slots: usize, aliases: usize) -> Self {
-        let mut held = Vec::new();
+        // Made in place: a row is some kilobytes, and copying it costs more than most rules.
+        let mut row = Self { held: Vec::new(), slots };
         for _ in 0..slots + aliases {
             // The planner refused what does not fit; a row that is too short answers missing.
-            let _ = held.push(Cell::new(Held::Missing));
+            let _ = row.held.push(Cell::new(Held::Missing));
         }
-        Self { held, slots }
+        row
     }
 
     /// The value in a slot: `None` when it is missing.

@@ -108,12 +108,9 @@ pub fn string(out: &mut Out<'_>, text: &str) -> Result<(), Full> {
     let b = text.as_bytes();
     let mut from = 0;
     let mut i = 0;
-    while i < b.len() {
+    while let Some(plain) = b.get(i..).and_then(|rest| rest.iter().position(|c| SPECIAL[usize::from(*c)])) {
+        i += plain;
         let c = b[i];
-        if c >= 0x20 && !matches!(c, b'"' | b'\\' | b'<' | b'>' | b'&' | 0xe2) {
-            i += 1;
-            continue;
-        }
         let (len, escape): (usize, &str) = match c {
             b'"' => (1, "\\\""),
             b'\\' => (1, "\\\\"),
@@ -145,6 +142,17 @@ pub fn string(out: &mut Out<'_>, text: &str) -> Result<(), Full> {
     out.bytes(&b[from..])?;
     out.byte(b'"')
 }
+
+/// Octets that a string cannot hold as they are, or that begin what it cannot.
+const SPECIAL: [bool; 256] = {
+    let mut special = [false; 256];
+    let mut c = 0;
+    while c < 256 {
+        special[c] = c < 0x20 || matches!(c, 0x22 | 0x5c | 0x3c | 0x3e | 0x26 | 0xe2);
+        c += 1;
+    }
+    special
+};
 
 /// How a float is spelled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -113,6 +113,9 @@ pub fn plan(def: &RuleDef, definitions: &dyn Definitions, around: &Surroundings<
     {
         return Err(PlanFault::plan(format!("disableBufferFullDiscard can't be enabled with shared stream {}", shared.name)));
     }
+    if def.options.is_event_time && creates.iter().any(|c| !c.table && c.options.timestamp.is_empty()) {
+        return Err(PlanFault::plan("preprocessor is set to be event time but stream option TIMESTAMP not found"));
+    }
     let plan = lower(select, sources, !def.options.aliases_apart, around.zones)
         .map_err(|e| PlanFault { place: e.place, ..PlanFault::plan(e.to_string()) })?;
     if def.options.send_meta_to_sink && (plan.window.is_some() || !plan.joins.is_empty()) {
@@ -181,6 +184,7 @@ pub fn compile(def: &RuleDef, definitions: &dyn Definitions, around: &Surroundin
         drop_oldest: def.options.window_drops_oldest,
         groups_early: def.options.groups_emit_early,
         idle: Some(def.options.idle_timeout).filter(|idle| !idle.is_zero()),
+        twice: def.options.sliding_twice,
     };
     if let Some((need, have)) = misfit(&plan, def.options.is_event_time, window, limits.state_bytes) {
         return Err(PlanFault::executor(format!(

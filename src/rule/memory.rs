@@ -10,7 +10,7 @@ use super::windowed::WindowOptions;
 use crate::eval::aggregate::Kinds;
 use crate::limits::Limits;
 use crate::ring::Overflow;
-use crate::sql::plan::{Expr, Plan, WindowKind};
+use crate::sql::plan::{Expr, Plan, Slot, WindowKind};
 use crate::window::rows::Keep;
 
 /// Shares of a rule's memory.
@@ -49,30 +49,63 @@ pub(super) fn incremental(plan: &Plan, event_time: bool, options: WindowOptions)
 
 /// True if an expression asks for the bounds of its window, which are not known while rows come in.
 fn uses_bounds(expr: &Expr, plan: &Plan) -> bool {
-    let each = |list: &[Expr]| list.iter().any(|e| uses_bounds(e, plan));
+    calls(expr, plan, |name| name.starts_with("window_") || name == "event_time")
+}
+
+/// True if an expression calls a function whose name fits.
+pub(super) fn calls(expr: &Expr, plan: &Plan, fits: impl Fn(&str) -> bool) -> bool {
+    let mut found = false;
+    walk(expr, plan, &mut |e| {
+        if let Expr::Call { call, .. } = e {
+            found |= plan.calls.get(usize::from(*call)).is_some_and(|(_, name)| fits(name));
+        }
+    });
+    found
+}
+
+/// Visits an expression and all within it, those of aliases too. Depth is bounded by the plan's.
+pub(super) fn walk<'p>(expr: &'p Expr, plan: &'p Plan, visit: &mut dyn FnMut(&'p Expr)) {
+    visit(expr);
+    let mut each = |e: &'p Expr| walk(e, plan, visit);
     match expr {
-        Expr::Call { call, args, .. } => {
-            let name = plan.calls.get(usize::from(*call)).map_or("", |(_, name)| name);
-            name.starts_with("window_") || name == "event_time" || each(args)
-        }
-        Expr::Const(_) | Expr::Slot(_) | Expr::First(_) | Expr::Meta(..) => false,
-        Expr::Row { replace, .. } => replace.iter().any(|(_, e)| uses_bounds(e, plan)),
-        Expr::Alias(index) => plan.aliases.get(usize::from(*index)).is_some_and(|a| uses_bounds(&a.expr, plan)),
-        Expr::Member(e, _) => uses_bounds(e, plan),
-        Expr::Index(a, b) | Expr::Binary(_, a, b) => uses_bounds(a, plan) || uses_bounds(b, plan),
-        Expr::Slice(a, b, c) => {
-            uses_bounds(a, plan) || b.as_ref().is_some_and(|e| uses_bounds(e, plan)) || c.as_ref().is_some_and(|e| uses_bounds(e, plan))
-        }
+        Expr::Const(_) | Expr::Slot(_) | Expr::First(_) | Expr::Meta(..) => {}
+        Expr::Row { replace, .. } => replace.iter().for_each(|(_, e)| each(e)),
+        Expr::Alias(index) => plan.aliases.get(usize::from(*index)).iter().for_each(|a| each(&a.expr)),
+        Expr::Member(e, _) => each(e),
+        Expr::Index(a, b) | Expr::Binary(_, a, b) => [a, b].into_iter().for_each(|e| each(e)),
+        Expr::Slice(a, b, c) => [Some(a), b.as_ref(), c.as_ref()].into_iter().flatten().for_each(|e| each(e)),
         Expr::Case { value, arms, otherwise } => {
-            value.as_ref().is_some_and(|e| uses_bounds(e, plan))
-                || arms.iter().any(|(a, b)| uses_bounds(a, plan) || uses_bounds(b, plan))
-                || otherwise.as_ref().is_some_and(|e| uses_bounds(e, plan))
+            value.iter().for_each(|e| each(e));
+            arms.iter().for_each(|(a, b)| {
+                each(a);
+                each(b);
+            });
+            otherwise.iter().for_each(|e| each(e));
         }
-        Expr::In { value, list, .. } => uses_bounds(value, plan) || each(list),
-        Expr::InList { value, list, .. } => uses_bounds(value, plan) || uses_bounds(list, plan),
-        Expr::Between { value, low, high, .. } => uses_bounds(value, plan) || uses_bounds(low, plan) || uses_bounds(high, plan),
-        Expr::Like { value, pattern, .. } => uses_bounds(value, plan) || pattern.as_ref().is_some_and(|e| uses_bounds(e, plan)),
+        Expr::Call { args, .. } => args.iter().for_each(each),
+        Expr::In { value, list, .. } => {
+            each(value);
+            list.iter().for_each(each);
+        }
+        Expr::InList { value, list, .. } => [value, list].into_iter().for_each(|e| each(e)),
+        Expr::Between { value, low, high, .. } => [value, low, high].into_iter().for_each(|e| each(e)),
+        Expr::Like { value, pattern, .. } => {
+            each(value);
+            pattern.iter().for_each(|e| each(e));
+        }
     }
+}
+
+/// The slots that an expression looks at.
+pub(super) fn slots_of(expr: &Expr, plan: &Plan) -> Vec<Slot> {
+    let mut found = Vec::new();
+    walk(expr, plan, &mut |e| match e {
+        Expr::Slot(slot) => found.push(*slot),
+        Expr::First(slots) => found.extend(slots),
+        Expr::Row { rows, .. } => found.extend(rows),
+        _ => {}
+    });
+    found
 }
 
 /// True if windows overlap, and their aggregates can be put together from those of their parts.

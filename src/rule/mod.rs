@@ -7,6 +7,7 @@ mod collect;
 pub mod compile;
 pub mod cron;
 pub mod def;
+mod direct;
 pub mod explain;
 mod fields;
 mod join;

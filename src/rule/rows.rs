@@ -1,24 +1,31 @@
 //! From a record to rows: the slots that the plan names, decoded by the stream's format and declared types.
 //!
-//! Only named columns are decoded (facts §1.7). A JSON object is read through the index that the gate made; an array goes element by
-//! element, and a reader can stop between two and go on later.
+//! Only named columns are decoded (facts §1.7). A JSON object is read through the index that the gate made, each column first looked
+//! for where it stood in the reading before; an array goes element by element, and a reader can stop between two and go on later.
 
 use crate::decode::{self, strict::Strict};
 use crate::encode::Format;
 use crate::eval::row::Row;
-use crate::gate::body::{self, FLAG_INDEXED, FLAG_OBJECT, FLAG_ROWS};
+use crate::gate::body::{self, FLAG_DISTINCT, FLAG_INDEXED, FLAG_OBJECT, FLAG_ROWS};
 use crate::json::scan;
 use crate::ring::Record;
 use crate::source::StreamSpec;
 use crate::sql::plan::{Plan, Slot, SlotKind};
-use crate::sql::types::Column;
-use crate::value::{Fault, Object, Scratch, Value, key_is, packed};
+use crate::sql::types::{Column, Type};
+use crate::value::{Eval, Fault, Numbers, Object, Scratch, Value, key_is, packed, short_float};
 
 /// One row of a record, not decoded yet.
 #[derive(Debug, Clone, Copy)]
 pub enum Raw<'r> {
-    /// A JSON object with the index of its members.
-    Indexed(&'r str, &'r [u8]),
+    /// A JSON object, checked, with the index of its members; whether their keys are distinct and plain.
+    Indexed {
+        /// The object.
+        body: &'r [u8],
+        /// Its index.
+        index: &'r [u8],
+        /// See [`FLAG_DISTINCT`].
+        distinct: bool,
+    },
     /// A JSON object.
     Object(&'r str),
     /// A row that was packed before.
@@ -28,7 +35,7 @@ pub enum Raw<'r> {
 }
 
 /// The rows of a record from where its reader stands; each with the place behind it, for [`crate::ring::Ring::set_row`].
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct Rows<'r> {
     record: Record<'r>,
     json: bool,
@@ -41,6 +48,12 @@ impl<'r> Rows<'r> {
     #[must_use]
     pub fn new(record: Record<'r>, spec: &StreamSpec) -> Self {
         Self { record, json: spec.shape.format == Format::Json, at: record.row as usize, done: false }
+    }
+
+    /// Whether another row follows.
+    #[must_use]
+    pub fn has_more(&self) -> bool {
+        !self.done && { *self }.next().is_some()
     }
 
     /// Where the next row is looked for.
@@ -68,10 +81,15 @@ impl<'r> Iterator for Rows<'r> {
             self.done = true;
             return Some(Raw::Body(self.record.body));
         }
-        let text = core::str::from_utf8(self.record.body).unwrap_or("");
-        if self.record.flags & FLAG_OBJECT != 0 {
+        let flags = self.record.flags;
+        if flags & FLAG_INDEXED != 0 {
             self.done = true;
-            return Some(if self.record.flags & FLAG_INDEXED != 0 { Raw::Indexed(text, self.record.index) } else { Raw::Object(text) });
+            return Some(Raw::Indexed { body: self.record.body, index: self.record.index, distinct: flags & FLAG_DISTINCT != 0 });
+        }
+        let text = core::str::from_utf8(self.record.body).unwrap_or("");
+        if flags & FLAG_OBJECT != 0 {
+            self.done = true;
+            return Some(Raw::Object(text));
         }
         let mut elements = scan::Elements::resume(text, self.at);
         let element = elements.next()?;
@@ -80,54 +98,144 @@ impl<'r> Iterator for Rows<'r> {
     }
 }
 
-/// Decodes the columns of `source` that the plan names into `row`.
-///
-/// # Errors
-/// A value that its declared type does not take, or a full scratch.
-pub fn fill<'a>(
-    row: &Row<'a>,
-    raw: Raw<'a>,
+/// Which slots of a plan are columns, and where each was found last.
+#[derive(Debug, Default)]
+pub struct Picks {
+    list: Vec<Pick>,
+    /// Picks that WHERE needs; they come first.
+    first: usize,
+    /// Slots that hold whole rows.
+    whole: bool,
+}
+
+#[derive(Debug)]
+struct Pick {
+    slot: u16,
     source: u8,
-    spec: &'a StreamSpec,
-    plan: &'a Plan,
-    strict: &Strict<'_>,
-    scratch: &Scratch<'a>,
-) -> Result<(), Fault<'a>> {
-    match raw {
-        Raw::Indexed(text, index) => {
-            for (key, value, escaped) in body::members(index, text) {
-                member(row, key, escaped, value, source, spec, plan, scratch)?;
+    hint: u16,
+}
+
+/// Which part of the columns to decode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// All.
+    All,
+    /// Those that WHERE needs.
+    Filter,
+    /// The others.
+    Rest,
+}
+
+impl Picks {
+    /// The columns of a plan; those in `first` come first.
+    #[must_use]
+    pub fn new(plan: &Plan, first: &[Slot]) -> Self {
+        let mut list: Vec<Pick> = Vec::new();
+        for (i, kind) in plan.slots.iter().enumerate() {
+            if let SlotKind::Column { source, .. } = kind {
+                list.push(Pick { slot: slot_at(i).0, source: *source, hint: 0 });
             }
-            whole(row, source, plan, |_| json_row(text, spec, scratch))?;
         }
-        Raw::Object(text) => {
-            for (key, value) in scan::members(text) {
-                member(row, key, key.contains('\\'), value, source, spec, plan, scratch)?;
+        list.sort_by_key(|pick| !first.contains(&Slot(pick.slot)));
+        let first = list.iter().filter(|pick| first.contains(&Slot(pick.slot))).count();
+        Self { list, first, whole: plan.slots.iter().any(|kind| matches!(kind, SlotKind::Row { .. })) }
+    }
+
+    /// True if there are columns that can wait until WHERE has held.
+    #[must_use]
+    pub const fn waits(&self) -> bool {
+        self.first > 0
+    }
+
+    /// Where the column of a slot was found last.
+    pub(super) fn hint(&mut self, slot: Slot) -> Option<&mut u16> {
+        self.list.iter_mut().find(|pick| pick.slot == slot.0).map(|pick| &mut pick.hint)
+    }
+
+    /// Decodes the columns of `source` that the plan names into `row`.
+    ///
+    /// # Errors
+    /// A value that its declared type does not take, or a full scratch.
+    #[expect(clippy::too_many_arguments, reason = "what a row is decoded with; it stays in registers")]
+    pub fn fill<'a>(
+        &mut self,
+        part: Part,
+        row: &Row<'a>,
+        raw: Raw<'a>,
+        source: u8,
+        spec: &'a StreamSpec,
+        plan: &'a Plan,
+        strict: &Strict<'_>,
+        scratch: &Scratch<'a>,
+    ) -> Result<(), Fault<'a>> {
+        match raw {
+            Raw::Indexed { body, index, distinct: true } => {
+                let range = match part {
+                    Part::All => 0..self.list.len(),
+                    Part::Filter => 0..self.first,
+                    Part::Rest => self.first..self.list.len(),
+                };
+                for pick in self.list.get_mut(range).unwrap_or_default().iter_mut().filter(|pick| pick.source == source) {
+                    let Some(SlotKind::Column { name, typ, .. }) = plan.slots.get(usize::from(pick.slot)) else { continue };
+                    if let Some(value) = body::find(index, body, name.as_bytes(), &mut pick.hint) {
+                        row.set(Slot(pick.slot), Some(decode(name, value, typ.as_ref(), spec, scratch)?));
+                    }
+                }
+                if self.whole && part != Part::Filter {
+                    whole(row, source, plan, |_| json_row(text(body), spec, scratch))?;
+                }
             }
-            whole(row, source, plan, |_| json_row(text, spec, scratch))?;
+            Raw::Indexed { body, index, distinct: false } => {
+                for (key, value, escaped) in body::members(index, body) {
+                    member(row, text(key), escaped, value, source, spec, plan, scratch)?;
+                }
+                whole(row, source, plan, |_| json_row(text(body), spec, scratch))?;
+            }
+            Raw::Object(text) => {
+                for (key, value) in scan::members(text) {
+                    member(row, key, key.contains('\\'), value.as_bytes(), source, spec, plan, scratch)?;
+                }
+                whole(row, source, plan, |_| json_row(text, spec, scratch))?;
+            }
+            Raw::Packed(value) => from_object(row, value, source, plan),
+            Raw::Body(_) => from_object(row, whole_row(raw, spec, scratch)?, source, plan),
         }
-        Raw::Packed(value) => from_object(row, value, source, plan),
-        Raw::Body(_) => from_object(row, whole_row(raw, spec, scratch)?, source, plan),
+        let Some(columns) = spec.columns.as_ref().filter(|_| spec.strict) else { return Ok(()) };
+        // STRICT_VALIDATION of the columns that the rule uses (facts §3.3).
+        for (i, slot) in plan.slots.iter().enumerate() {
+            if let SlotKind::Column { source: s, name, .. } = slot
+                && *s == source
+                && let Some(column) = columns.iter().find(|c| c.name == *name)
+            {
+                let value = strict.column(column, row.get(slot_at(i)), scratch)?;
+                row.set(slot_at(i), Some(value));
+            }
+            // `*` uses them all.
+            if let SlotKind::Row { source: s } = slot
+                && *s == source
+                && let Some(object) = row.get(slot_at(i)).unwrap_or(Value::Null).object(scratch)?
+            {
+                row.set(slot_at(i), Some(strict_row(object, columns, strict, scratch)?.value()));
+            }
+        }
+        Ok(())
     }
-    let Some(columns) = spec.columns.as_ref().filter(|_| spec.strict) else { return Ok(()) };
-    // STRICT_VALIDATION of the columns that the rule uses (facts §3.3).
-    for (i, slot) in plan.slots.iter().enumerate() {
-        if let SlotKind::Column { source: s, name, .. } = slot
-            && *s == source
-            && let Some(column) = columns.iter().find(|c| c.name == *name)
-        {
-            let value = strict.column(column, row.get(slot_at(i)), scratch)?;
-            row.set(slot_at(i), Some(value));
-        }
-        // `*` uses them all.
-        if let SlotKind::Row { source: s } = slot
-            && *s == source
-            && let Some(object) = row.get(slot_at(i)).unwrap_or(Value::Null).object(scratch)?
-        {
-            row.set(slot_at(i), Some(strict_row(object, columns, strict, scratch)?.value()));
-        }
+}
+
+/// A value of a checked body, as its column has it.
+fn decode<'a>(name: &str, raw: &'a [u8], typ: Option<&Type>, spec: &StreamSpec, scratch: &Scratch<'a>) -> Eval<'a> {
+    if typ.is_none()
+        && spec.numbers == Numbers::Float
+        && let Some(number) = short_float(raw)
+    {
+        return Ok(Value::Float(number));
     }
-    Ok(())
+    decode::decode_column(name, text(raw), typ, spec.numbers, scratch)
+}
+
+/// A piece of a body that the gate found to be UTF-8.
+fn text(raw: &[u8]) -> &str {
+    core::str::from_utf8(raw).unwrap_or("")
 }
 
 /// A whole row with its declared columns checked, converted and filled by their defaults; undeclared nulls stay.
@@ -157,7 +265,7 @@ fn member<'a>(
     row: &Row<'a>,
     key: &'a str,
     escaped: bool,
-    value: &'a str,
+    value: &'a [u8],
     source: u8,
     spec: &'a StreamSpec,
     plan: &'a Plan,
@@ -168,8 +276,7 @@ fn member<'a>(
             && *s == source
             && (if escaped { key_is(key, name) } else { key == name })
         {
-            let value = decode::decode_column(name, value, typ.as_ref(), spec.numbers, scratch)?;
-            row.set(slot_at(i), Some(value));
+            row.set(slot_at(i), Some(decode(name, value, typ.as_ref(), spec, scratch)?));
         }
     }
     Ok(())
@@ -216,7 +323,8 @@ pub fn from_object<'a>(row: &Row<'a>, value: Value<'a>, source: u8, plan: &Plan)
 /// A value that its declared type does not take, or a full scratch.
 pub fn whole_row<'a>(raw: Raw<'a>, spec: &'a StreamSpec, scratch: &Scratch<'a>) -> Result<Value<'a>, Fault<'a>> {
     match raw {
-        Raw::Indexed(text, _) | Raw::Object(text) => json_row(text, spec, scratch),
+        Raw::Indexed { body, .. } => json_row(text(body), spec, scratch),
+        Raw::Object(text) => json_row(text, spec, scratch),
         Raw::Packed(value) => Ok(value),
         Raw::Body(bytes) => {
             let mut writer = scratch.pack();

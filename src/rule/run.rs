@@ -8,10 +8,11 @@ use core::cell::{Cell, RefCell};
 use core::time::Duration;
 use std::sync::Arc;
 
-use super::memory::shares;
+use super::direct::{Quick, quick};
+use super::memory::{shares, slots_of};
 use super::ops::Ops;
 use super::project::Shaping;
-use super::rows::{self, Raw, Rows};
+use super::rows::{self, Part, Picks, Raw, Rows};
 use super::single;
 use super::stage::{Deliver, Pending, Select, Stage};
 use super::windowed::{Around, Counters, WindowOptions, Windowed, analytics, event_time};
@@ -107,11 +108,11 @@ pub enum Slice {
 
 /// One source's reader.
 #[derive(Debug)]
-struct Input {
-    feed: FeedId,
-    reader: ReaderId,
+pub(super) struct Input {
+    pub feed: FeedId,
+    pub reader: ReaderId,
     /// Not before: `interval` and `sendInterval`.
-    due: Instant,
+    pub due: Instant,
 }
 
 /// A running rule.
@@ -119,15 +120,19 @@ struct Input {
 pub struct Rule {
     /// What it is.
     pub unit: RuleUnit,
-    inputs: Vec<Input>,
+    pub(super) inputs: Vec<Input>,
     tables: Vec<Option<Table>>,
-    hits: Hits,
-    agg_hits: Hits,
-    rng: Cell<u64>,
-    regexes: RefCell<RegexCache>,
-    pending: Pending,
-    windowed: Windowed,
-    analytic: Memory<Pages>,
+    pub(super) hits: Hits,
+    pub(super) agg_hits: Hits,
+    pub(super) rng: Cell<u64>,
+    pub(super) regexes: RefCell<RegexCache>,
+    pub(super) pending: Pending,
+    pub(super) windowed: Windowed,
+    pub(super) analytic: Memory<Pages>,
+    pub(super) picks: Picks,
+    /// Its rows take the short way of [`super::direct`].
+    pub(super) direct: bool,
+    pub(super) quick: Vec<Quick>,
     /// The row that was read last must be offered again: its window is emitted first.
     again: bool,
 }
@@ -144,9 +149,15 @@ impl Rule {
             Windowed::new(&unit.plan, &unit.facts.zone, unit.event_time, unit.late_ms, unit.window, shares, unit.group_count);
         windowed.set_time_slots(unit.time_slots.clone());
         let analytic = Memory::new(Pages::new(shares.analytic));
+        let direct = super::direct::fits(&unit, &windowed);
+        let lazily = direct && super::direct::decodes_lazily(&unit);
+        let first = unit.plan.filter.as_ref().filter(|_| lazily).map(|filter| slots_of(filter, &unit.plan)).unwrap_or_default();
         Self {
             windowed,
             analytic,
+            picks: Picks::new(&unit.plan, &first),
+            direct,
+            quick: if lazily { quick(&unit) } else { Vec::new() },
             again: false,
             unit,
             inputs,
@@ -221,6 +232,9 @@ impl Rule {
     pub fn slice(&mut self, feeds: &mut impl Feeds, lent: &mut Lent<'_>) -> Slice {
         if self.is_blocked() && !self.retry(lent) {
             return Slice::Blocked;
+        }
+        if self.direct {
+            return self.direct(feeds, lent);
         }
         self.windowed.clock(lent.now, lent.rows.len());
         let mut fuel = SLICE_FUEL;
@@ -376,7 +390,7 @@ impl Rule {
         lent: &mut Lent<'_>,
         again: bool,
     ) -> (u32, bool) {
-        let Self { unit, inputs, tables, hits, agg_hits, rng, regexes, pending, windowed, analytic, .. } = self;
+        let Self { unit, inputs, tables, hits, agg_hits, rng, regexes, pending, windowed, analytic, picks, .. } = self;
         let RuleUnit { plan, facts, shaping, ops, sinks, send_error, .. } = unit;
         let (fuel, delay_ms) = (Cell::new(SLICE_FUEL), Cell::new(0));
         let now = lent.now;
@@ -411,7 +425,7 @@ impl Rule {
         }
 
         let row = Row::new(plan.slots.len(), plan.aliases.len());
-        let filled = rows::fill(&row, raw, source, spec, plan, &strict, &scratch).and_then(|()| {
+        let filled = picks.fill(Part::All, &row, raw, source, spec, plan, &strict, &scratch).and_then(|()| {
             if windowed.is_event_time() {
                 let value = windowed.time_slot(index).and_then(|slot| row.get(slot));
                 event.time = event_time(value, spec.timestamp.as_deref().unwrap_or(""), &parse_time, &scratch)?;

@@ -146,6 +146,11 @@ impl Select<'_> {
         if !self.filtered(ev) {
             return;
         }
+        self.selected(ev, rows);
+    }
+
+    /// A row that met WHERE: SELECT and what follows.
+    pub(super) fn selected<'a>(&mut self, ev: &Evaluator<'_, 'a>, rows: &mut [u8]) {
         if let Some(projection) = self.projected(ev) {
             self.emit(ev, &projection, rows);
         }
@@ -170,6 +175,13 @@ impl Select<'_> {
                 false
             }
         }
+    }
+
+    /// A row is known not to meet WHERE.
+    pub(super) fn turned_away(&mut self) {
+        let op = self.ops.filter.or(self.ops.window_filter).unwrap_or(self.ops.project);
+        self.ops.at(op).take(self.now.wall);
+        self.ops.at(op).messages_processed_total += 1;
     }
 
     /// The rule's condition held once more.

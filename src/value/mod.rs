@@ -271,7 +271,38 @@ fn json_number<'a>(raw: &'a str, numbers: Numbers, scratch: &Scratch<'a>) -> Eva
     if numbers == Numbers::Whole && !raw.contains('.') {
         return raw.parse().map(Value::Int).map_err(|_| scratch.fault(format_args!("unparsed tail left after parsing int64 form {raw}")));
     }
-    Ok(Value::Float(raw.parse().unwrap_or(f64::NAN)))
+    Ok(Value::Float(short_float(raw.as_bytes()).unwrap_or_else(|| raw.parse().unwrap_or(f64::NAN))))
+}
+
+/// A decimal of at most 15 digits without an exponent: digits and power of ten are exact, so one division rounds right (Clinger).
+pub(crate) fn short_float(raw: &[u8]) -> Option<f64> {
+    const POWERS: [f64; 16] = [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
+    let (negative, digits) = match raw {
+        [b'-', digits @ ..] => (true, digits),
+        digits => (false, digits),
+    };
+    // Fifteen digits and a point at most.
+    if digits.len() > 16 {
+        return None;
+    }
+    let (mut number, mut places, mut point) = (0_u64, 0_usize, 0_usize);
+    for byte in digits {
+        let digit = byte.wrapping_sub(b'0');
+        if digit <= 9 {
+            number = number * 10 + u64::from(digit);
+            places += point;
+        } else if *byte == b'.' && point == 0 {
+            point = 1;
+        } else {
+            return None;
+        }
+    }
+    if digits.len() == point || digits.len() - point > 15 {
+        return None;
+    }
+    #[expect(clippy::cast_precision_loss, reason = "below 10^15, which a float holds exactly")]
+    let value = number as f64 / POWERS.get(places)?;
+    Some(if negative { -value } else { value })
 }
 
 /// Elements of a list, see [`Value::elements`].
@@ -402,5 +433,36 @@ mod tests {
         assert!(!Value::Json(Numbers::Float, "[0]").is_nil_or_empty());
         assert!(Value::Null.is_nil_or_empty());
         assert!(!Value::Str("").is_nil_or_empty());
+    }
+
+    #[test]
+    fn short_decimals_are_read_as_the_library_reads_them() {
+        let mut seed = 7_u64;
+        let mut next = move || {
+            seed ^= seed << 13;
+            seed ^= seed >> 7;
+            seed ^= seed << 17;
+            seed
+        };
+        let mut texts: Vec<String> = ["0", "-0", "0.1", "-0.5", "999999999999999", "9007199254740993", "123456789.0123456", "1e5", "1.5E3"]
+            .map(str::to_owned)
+            .to_vec();
+        for _ in 0..20_000 {
+            let (digits, places) = (next() % 17 + 1, next() % 16);
+            let whole = next() % 10_u64.pow(u32::try_from(digits).expect("small"));
+            let sign = if next() % 2 == 0 { "-" } else { "" };
+            let text = format!("{whole:0width$}", width = usize::try_from(places).expect("small") + 1);
+            let (a, b) = text.split_at(text.len() - usize::try_from(places).expect("small"));
+            texts.push(if b.is_empty() { format!("{sign}{a}") } else { format!("{sign}{a}.{b}") });
+        }
+        let mut short = 0;
+        for text in &texts {
+            let want: f64 = text.parse().expect("a number");
+            if let Some(got) = short_float(text.as_bytes()) {
+                short += 1;
+                assert_eq!(got.to_bits(), want.to_bits(), "{text}");
+            }
+        }
+        assert!(short > texts.len() / 2, "{short} of {}", texts.len());
     }
 }

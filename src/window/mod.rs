@@ -97,6 +97,13 @@ impl Window {
         Self { kind, zone: zone.clone() }
     }
 
+    /// A sliding window with a delay is sent twice: `enableSendSlidingWindowTwice`.
+    pub const fn send_twice(&mut self) {
+        if let Kind::Sliding(sliding) = &mut self.kind {
+            sliding.send_twice();
+        }
+    }
+
     /// The run begins, in processing time.
     pub fn start(&mut self, now: Now) {
         match &mut self.kind {
@@ -133,8 +140,18 @@ impl Window {
     pub const fn closes_by_rows(&self) -> bool {
         match &self.kind {
             Kind::Count(_) => true,
-            Kind::Sliding(sliding) => !sliding.is_delayed(),
+            Kind::Sliding(sliding) => sliding.fires_at_once(),
             _ => false,
+        }
+    }
+
+    /// The moment at which a row of `time_ms` completes what it completes: a sliding window looks no further than the row itself,
+    /// because rows behind it may still lie in the queue.
+    #[must_use]
+    pub const fn moment(&self, time_ms: i64, now: Now) -> Now {
+        match &self.kind {
+            Kind::Sliding(_) => Now { wall: Timestamp(time_ms), ..now },
+            _ => now,
         }
     }
 

@@ -130,7 +130,7 @@ impl Windowed {
             window.arrived(&mut self.rows, kept.unwrap_or(0), coming.time_ms, fires, now);
             if window.closes_by_rows()
                 && self.watermark.is_none()
-                && let Some(closed) = window.next(&mut self.rows, self.held, At::Clock(now))
+                && let Some(closed) = window.next(&mut self.rows, self.held, At::Clock(window.moment(coming.time_ms, now)))
             {
                 self.emit(closed);
             }

@@ -12,7 +12,7 @@ use core::time::Duration;
 
 use super::collect::Bound;
 use super::join::Joiner;
-use super::memory::{Shares, incremental, slides};
+use super::memory::{Shares, calls, incremental, slides};
 use super::slide::Slider;
 use super::stage::{Select, Stage};
 use crate::eval::Bounds;
@@ -20,7 +20,7 @@ use crate::eval::aggregate::Kinds;
 use crate::eval::expr::Evaluator;
 use crate::eval::state::Store;
 use crate::pages::Pages;
-use crate::sql::plan::{Expr, Plan, Slot};
+use crate::sql::plan::{Plan, Slot};
 use crate::stats::EXCEPTION_BYTES;
 use crate::table::Table;
 use crate::time::{Instant, Now, Timestamp, Zone};
@@ -38,6 +38,8 @@ pub struct WindowOptions {
     pub groups_early: bool,
     /// `idleTimeout` of the watermark.
     pub idle: Option<Duration>,
+    /// `enableSendSlidingWindowTwice`.
+    pub twice: bool,
 }
 
 /// What happened for lack of memory, and the like. Names as in metrics.
@@ -146,10 +148,13 @@ impl Windowed {
         group_count: usize,
     ) -> Self {
         let incremental = incremental(plan, event_time, options);
-        let window = plan.window.as_ref().map(|w| Window::new(w, zone, zeros(shares.parts)));
+        let mut window = plan.window.as_ref().map(|w| Window::new(w, zone, zeros(shares.parts)));
+        if let Some(window) = window.as_mut().filter(|_| options.twice) {
+            window.send_twice();
+        }
         let tables = plan.sources.iter().map(|s| s.table).collect();
         let analytic_slots = plan.analytics.iter().filter(|a| !a.late).map(|a| a.slot).collect::<Vec<_>>();
-        let having = plan.having.as_ref().is_some_and(|h| calls(h, plan, "last_agg_hit"));
+        let having = plan.having.as_ref().is_some_and(|h| calls(h, plan, |name| name.starts_with("last_agg_hit")));
         Self {
             rows: Rows::new(zeros(shares.rows)),
             keep: Keep::of_plan(plan),
@@ -299,21 +304,6 @@ fn forget_group(groups: &mut Store<Pages>, bound: &Bound, tag: u32) {
     if let Some(id) = groups.find(&part_key(tag)) {
         bound.aggregates.release(groups, id, 0);
         groups.remove(id);
-    }
-}
-
-/// True if an expression calls a function whose name begins so.
-fn calls(expr: &Expr, plan: &Plan, start: &str) -> bool {
-    match expr {
-        Expr::Call { call, args, .. } => {
-            plan.calls.get(usize::from(*call)).is_some_and(|(_, name)| name.starts_with(start))
-                || args.iter().any(|a| calls(a, plan, start))
-        }
-        Expr::Binary(_, a, b) => calls(a, plan, start) || calls(b, plan, start),
-        Expr::Alias(index) => plan.aliases.get(usize::from(*index)).is_some_and(|a| calls(&a.expr, plan, start)),
-        Expr::Between { value, low, high, .. } => [value, low, high].into_iter().any(|e| calls(e, plan, start)),
-        Expr::In { value, list, .. } => calls(value, plan, start) || list.iter().any(|e| calls(e, plan, start)),
-        _ => false,
     }
 }
 
