@@ -18,4 +18,5 @@ mod sinks;
 mod start;
 #[cfg(feature = "tls")]
 mod tls;
+mod walk;
 mod wire;
