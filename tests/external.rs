@@ -62,6 +62,12 @@ fn allowed_calls() -> BTreeSet<String> {
     allowed
 }
 
+/// curl, openssl s_client, Python's http.client and ssl against the data port; floods, resets, dribblers and mutated requests.
+#[test]
+fn the_wire_with_other_peoples_clients() {
+    succeed(Command::new("python3").args(["tests/data/wire_suite.py", BINARY]));
+}
+
 #[test]
 fn recorded_sql() {
     recorded("sql");
