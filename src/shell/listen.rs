@@ -5,8 +5,9 @@
 //! and wakes that slot's task ([`serve`] is what it runs). Slots, buffers and loans are arrays of their own,
 //! handed out last-in first-out, so what was never needed costs no page.
 //!
-//! No slot free: the idle connection that has waited longest yields, with nothing idle accepting pauses; and it pauses when
-//! the process is out of descriptors. The port opens and closes at run time; closed, its address refuses connections.
+//! No slot free: the idle connection that has waited longest yields; with nothing idle, the one whose head or body has taken longest,
+//! once that is longer than a working network explains ([`Conn::is_overdue`]); else accepting pauses, as it does when the process is
+//! out of descriptors. The port opens and closes at run time; closed, its address refuses connections.
 
 use std::{
     cell::RefCell,
@@ -28,10 +29,11 @@ use super::{
 };
 use crate::{
     limits::{CONN_BYTES, HEAD_BYTES, Limits},
-    time::Instant,
+    time::{Instant, Now},
     wire::{
-        conn::{Conn, DeadlineKeys, Deadlines, SLACK_BYTES, Settings},
+        conn::{Conn, DeadlineKeys, Deadlines, Fault, SLACK_BYTES, Settings},
         counters::{ConnCounters, Counters},
+        reply::Out,
         turn::{OUT_BYTES, Port},
         verdict::{Gate, Peer},
     },
@@ -253,6 +255,11 @@ impl<T: Copy> Slot<T> {
     fn may_yield(&self) -> bool {
         self.socket.is_some() && self.parked == 0 && self.conn.is_idle()
     }
+
+    /// Its connection is so slow that a new one may take its place when no idle one can.
+    fn is_overdue(&self, now: Instant) -> bool {
+        self.socket.is_some() && self.parked == 0 && self.conn.is_overdue(now)
+    }
 }
 
 pub(super) struct Buffers {
@@ -380,8 +387,8 @@ impl<G: Gate> State<G> {
     }
 
     /// True when a new connection would find a slot.
-    fn has_slot(&self) -> bool {
-        self.may_take_free() || self.slots.iter().any(Slot::may_yield)
+    fn has_slot(&self, now: Instant) -> bool {
+        self.may_take_free() || self.slots.iter().any(|slot| slot.may_yield() || slot.is_overdue(now))
     }
 
     /// A slot is free, and there may be one more connection.
@@ -441,25 +448,48 @@ impl<G: Gate> State<G> {
     }
 
     /// A slot for a new connection: a free one, else that of the idle connection that has waited longest.
-    fn slot_for_new(&mut self, now: Instant) -> Option<usize> {
+    fn slot_for_new(&mut self, now: Now) -> Option<usize> {
         if self.may_take_free()
             && let Some(index) = self.free.pop()
         {
             self.open += 1;
             return Some(index as usize);
         }
-        let idle = self.slots.iter().enumerate().filter(|(_, slot)| slot.may_yield());
-        let (index, _) = idle.min_by_key(|(_, slot)| slot.conn.since())?;
-        self.end(index, now);
-        self.counters.yielded_total += 1;
+        let oldest = |slots: &[Slot<G::Ticket>], fits: &dyn Fn(&Slot<G::Ticket>) -> bool| {
+            let found = slots.iter().enumerate().filter(|(_, slot)| fits(slot));
+            found.min_by_key(|(_, slot)| slot.conn.since()).map(|(index, _)| index)
+        };
+        if let Some(index) = oldest(&self.slots, &Slot::may_yield) {
+            self.end(index, now.mono);
+            self.counters.yielded_total += 1;
+            return Some(index);
+        }
+        let index = oldest(&self.slots, &|slot| slot.is_overdue(now.mono))?;
+        self.give_way(index, now);
         Some(index)
     }
 
+    /// Ends the slow connection in slot `index`, and tells it why as far as that goes at once.
+    fn give_way(&mut self, index: usize, now: Now) {
+        if let Some(slot) = self.slots.get_mut(index) {
+            if let Some(ticket) = slot.conn.ticket() {
+                self.port.gate.dropped(ticket);
+            }
+            let mut answers = Out::new(&mut self.out);
+            slot.conn.fail(Fault::GaveWay, &self.port.settings, now, &mut answers);
+            // What does not go at once is lost with the connection.
+            let _ = slot.socket.as_mut().map(|socket| socket.write(answers.filled()));
+        }
+        self.end(index, now.mono);
+        self.counters.overdue_total += 1;
+    }
+
     /// Accepts one connection.
-    fn accept_one(&mut self, now: Instant) -> Accepted {
+    fn accept_one(&mut self, at: Now) -> Accepted {
+        let now = at.mono;
         let Some(listener) = &self.listener else { return Accepted::Closed };
         // There is a place for it before it leaves the kernel.
-        if !self.has_slot() {
+        if !self.has_slot(now) {
             return Accepted::NoSlot;
         }
         let (stream, addr) = match listener.accept() {
@@ -470,7 +500,7 @@ impl<G: Gate> State<G> {
         let tls = session.is_some();
         let Ok(socket) = Socket::new(stream, session) else { return Accepted::Paused };
         let admitted = self.admit_address(addr, now);
-        let Some(index) = self.slot_for_new(now) else { return Accepted::NoSlot };
+        let Some(index) = self.slot_for_new(at) else { return Accepted::NoSlot };
         self.counters.accepted_total += 1;
         if let Some(slot) = self.slots.get_mut(index) {
             slot.conn = Conn::new(now);
@@ -540,7 +570,7 @@ async fn accept<G: Gate>(inner: Rc<Inner<G>>) {
         poll_fn(|cx| poll_listener(&inner, cx)).await;
         let (mut pause, mut more) = (false, true);
         for _ in 0..ACCEPT_BUDGET {
-            let now = inner.clock.mono();
+            let now = inner.clock.now();
             let accepted = inner.state.borrow_mut().accept_one(now);
             match accepted {
                 Accepted::One => {}
@@ -550,7 +580,9 @@ async fn accept<G: Gate>(inner: Rc<Inner<G>>) {
                 }
                 Accepted::NoSlot => {
                     inner.state.borrow_mut().counters.full_total += 1;
-                    poll_fn(|cx| poll_slot(&inner, cx)).await;
+                    // Time alone can make room too, when a connection becomes overdue.
+                    let mut deadline = Deadline::after(PAUSE);
+                    poll_fn(|cx| if poll_slot(&inner, cx).is_ready() { Poll::Ready(()) } else { deadline.poll(cx) }).await;
                     break;
                 }
                 Accepted::Paused => {
@@ -582,7 +614,7 @@ fn poll_listener<G: Gate>(inner: &Inner<G>, cx: &mut Context<'_>) -> Poll<()> {
 fn poll_slot<G: Gate>(inner: &Inner<G>, cx: &mut Context<'_>) -> Poll<()> {
     let state = &mut *inner.state.borrow_mut();
     set_waker(&mut state.acceptor, cx);
-    if state.listener.is_none() || state.has_slot() { Poll::Ready(()) } else { Poll::Pending }
+    if state.listener.is_none() || state.has_slot(inner.clock.mono()) { Poll::Ready(()) } else { Poll::Pending }
 }
 
 /// The one task that looks at deadlines. It sleeps until the nearest one, or for good while there is none.

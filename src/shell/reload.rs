@@ -148,10 +148,19 @@ fn warn_of_the_end(which: Which, tls: &ServerTls, seen: &mut Seen, now: Timestam
         return;
     }
     seen.warned = Some((end, today));
-    if days < 0 {
-        log::error!("{}: the certificate expired on {}", which.name(), date(end));
-    } else {
-        log::warn!("{}: the certificate expires in {days} days, on {}", which.name(), date(end));
+    if let Some(text) = ending(which.name(), tls, now) {
+        log::log!(if days < 0 { log::Level::Error } else { log::Level::Warn }, "{text}");
+    }
+}
+
+/// What is to be said of a certificate that has expired or soon will.
+#[must_use]
+pub fn ending(what: &str, tls: &ServerTls, now: Timestamp) -> Option<String> {
+    let end = tls.not_after();
+    match end.0.saturating_sub(now.0).div_euclid(DAY_MS) {
+        ..0 => Some(format!("{what}: the certificate expired on {}", date(end))),
+        days @ 0..SOON_DAYS => Some(format!("{what}: the certificate expires in {days} days, on {}", date(end))),
+        SOON_DAYS.. => None,
     }
 }
 

@@ -7,8 +7,10 @@ use std::process::ExitCode;
 use super::client::Terminal;
 use super::host::{Link, ShellHost};
 use super::net::Clock;
+use super::reload::ending;
 use super::sinks::Certificates;
 use super::store::Store;
+use super::tls::ServerTls;
 use super::{settings, zone};
 use crate::catalog::Control;
 use crate::check::{self, Checked, Report, bare::Outside};
@@ -39,13 +41,14 @@ pub fn run(place: &Place, show: bool, ruleset: Option<&Path>) -> ExitCode {
             }
         };
     }
-    let (stored, warnings) = match stored(place, &settings.config) {
+    let (mut stored, mut warnings) = match stored(place, &settings.config) {
         Ok(stored) => stored,
         Err(error) => {
             out.complain(&format!("error: {error}\n"));
             return ExitCode::from(EX_NOINPUT);
         }
     };
+    certificates(&settings.config, &mut stored, &mut warnings);
     let file = settings.file.as_ref().map(|f| f.display().to_string());
     let report = check::report(file.as_deref(), &settings.config, &stored, &warnings, show);
     out.print(&report.text);
@@ -54,6 +57,21 @@ pub fn run(place: &Place, show: bool, ruleset: Option<&Path>) -> ExitCode {
 
 /// sysexits(3): an input cannot be read.
 const EX_NOINPUT: u8 = 66;
+
+/// Reads what both ports would speak TLS with.
+fn certificates(config: &Config, checked: &mut Vec<Checked>, warnings: &mut Vec<String>) {
+    let now = Clock::start().now().wall;
+    for (what, files) in [("basic.restTls", &config.basic.rest_tls), ("source.httpServerTls", &config.source.http_server_tls)] {
+        let Some(files) = files else { continue };
+        match ServerTls::load(files) {
+            Ok(tls) => {
+                warnings.extend(ending(what, &tls, now));
+                checked.push(Checked { what: what.into(), fault: None });
+            }
+            Err(error) => checked.push(Checked { what: what.into(), fault: Some(error.to_string()) }),
+        }
+    }
+}
 
 /// The report on a ruleset; `-` is standard input.
 fn judged(file: &Path, config: &Config) -> Result<Report, String> {

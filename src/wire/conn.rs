@@ -137,6 +137,8 @@ pub enum Fault {
     NoRoom,
     /// Plain HTTP where TLS is spoken.
     Plain,
+    /// All connections are in use, and this one was the slowest.
+    GaveWay,
     /// The address has as many connections as it may have.
     TooManyFromAddress,
 }
@@ -164,6 +166,7 @@ impl Fault {
                 408,
                 format_args!("the request body came slower than {} ({} bytes per second)", settings.keys.body_rate, deadlines.body_rate),
             ),
+            Self::GaveWay => Reply::error(503, "all connections are in use (limits.connCount) and this one was the slowest").retry_after(1),
             Self::Plain => Reply::error(400, "this port speaks HTTPS, the request was plain HTTP"),
             Self::TooManyFromAddress => {
                 Reply::error(429, "this address has as many connections as source.connectionsPerAddress allows").retry_after(1)
@@ -186,6 +189,9 @@ pub const SKIP_BYTES: usize = CONN_BYTES;
 /// What a buffer needs beside head and body: a chunked body is read a little past its end.
 pub const SLACK_BYTES: usize = 256;
 const _: () = assert!(CONN_BYTES >= SLACK_BYTES && CONN_BYTES <= HEAD_BYTES + SLACK_BYTES);
+/// How long a head may take, and a body, before the connection may have to give way to a new one.
+const HEAD_PATIENCE: Duration = Duration::from_secs(2);
+const BODY_PATIENCE: Duration = Duration::from_secs(10);
 /// Empty lines that are skipped before a request line (RFC 9112 §2.2).
 const BLANK_COUNT: u8 = 4;
 
@@ -292,6 +298,18 @@ impl<T: Copy> Conn<T> {
             Phase::Linger | Phase::Closed => true,
             _ => false,
         }
+    }
+
+    /// A message has begun and takes longer than any does on a network that works: when others find no place, this one may have to
+    /// go ([`Fault::GaveWay`]). Its own deadlines are longer, for times when there is room.
+    #[must_use]
+    pub fn is_overdue(&self, now: Instant) -> bool {
+        let patience = match self.phase {
+            Phase::Head if self.start < self.end => HEAD_PATIENCE,
+            Phase::Body { .. } | Phase::Skip { .. } => BODY_PATIENCE,
+            _ => return false,
+        };
+        now >= self.since.after(patience)
     }
 
     /// The rest of what the peer sends is only thrown away.

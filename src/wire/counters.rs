@@ -56,6 +56,8 @@ pub struct ConnCounters {
     pub accepted_total: u64,
     /// Idle connections that had to yield to a new one.
     pub yielded_total: u64,
+    /// Slow connections that had to give way to a new one, because none was idle.
+    pub overdue_total: u64,
     /// Times accepting paused because descriptors or memory had run out.
     pub paused_total: u64,
     /// Times a new connection had to wait, because all were at work.
@@ -85,10 +87,11 @@ pub struct ConnCounters {
 impl ConnCounters {
     /// Name and value of every counter.
     #[must_use]
-    pub const fn all(&self) -> [(&'static str, u64); 14] {
+    pub const fn all(&self) -> [(&'static str, u64); 15] {
         [
             ("connections_accepted_total", self.accepted_total),
             ("connections_yielded_total", self.yielded_total),
+            ("connections_overdue_total", self.overdue_total),
             ("connections_broken_total", self.broken_total),
             ("accept_paused_total", self.paused_total),
             ("accept_full_total", self.full_total),
@@ -120,6 +123,6 @@ mod tests {
         let mut names: Vec<_> = counters.all().chain(ConnCounters::default().all()).map(|(name, _)| name).collect();
         names.sort_unstable();
         names.dedup();
-        assert_eq!(names.len(), 2 + REASONS.len() + 14);
+        assert_eq!(names.len(), 2 + REASONS.len() + 15);
     }
 }

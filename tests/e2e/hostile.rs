@@ -1,7 +1,7 @@
 //! Clients that are slow, greedy or many: what they may have, and that the others are served.
 
 use std::{
-    io::Write as _,
+    io::{Read as _, Write as _},
     time::{Duration, Instant},
 };
 
@@ -114,6 +114,67 @@ fn a_thousand_idle_connections_do_not_lock_a_sensor_out() {
     let port = &gate.counters()["port"];
     assert!(port["connections_yielded_total"].as_i64() >= Some(800), "{port}");
     assert_eq!(idle.len(), 1000);
+}
+
+#[test]
+fn slow_heads_in_every_place_do_not_lock_a_sensor_out() {
+    let scratch = Scratch::new();
+    let gate = gate(&scratch, "limits: {connCount: 20}\nsource: {headTimeout: 1h}\n");
+    let mut slow: Vec<_> = (0..20).map(|_| connect(gate.data())).collect();
+    for socket in &mut slow {
+        socket.write_all(b"POST /api/da").expect("sent");
+    }
+    // Until all of them have been read from, a place can still be had at once.
+    until("all are in", || gate.counters()["port"]["connections"] == 20);
+    std::thread::park_timeout(Duration::from_millis(100));
+    let start = Instant::now();
+    assert_eq!(gate.push("/api/data", "{}").status, 200, "after two seconds one of them had to go");
+    assert!(start.elapsed() > Duration::from_millis(500), "{:?}", start.elapsed());
+    let mut told = Vec::new();
+    slow.retain_mut(|socket| {
+        let mut text = String::new();
+        socket.set_read_timeout(Some(Duration::from_millis(50))).expect("a socket option");
+        let ended = socket.read_to_string(&mut text).is_ok();
+        told.extend(ended.then_some(text));
+        !ended
+    });
+    assert!(told.len() == 1 && told[0].starts_with("HTTP/1.1 503 ") && told[0].contains("limits.connCount"), "{told:?}");
+    // With room, a slow one may take its time.
+    let mut slow = Client::over(slow.remove(0));
+    slow.send(b"ta HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}");
+    assert_eq!(slow.reply().status, 200);
+    let port = &gate.counters()["port"];
+    assert!(port["connections_overdue_total"] == 1 && port["accept_full_total"].as_i64() >= Some(1), "{port}");
+}
+
+#[test]
+fn fewer_descriptors_mean_fewer_connections_and_that_is_said() {
+    let scratch = Scratch::new();
+    let config = scratch.write("p.yaml", "source: {firstByteTimeout: 1h}\n");
+    // The shell's own limit, hard and soft; the rest is the program as the other tests start it.
+    let mut command = std::process::Command::new("sh");
+    for (name, value) in program().get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    let text = format!(
+        "ulimit -n 300; exec {} run --state {} --config {}",
+        env!("CARGO_BIN_EXE_pushgate"),
+        scratch.text("state"),
+        config.display()
+    );
+    let gate = Gate::spawn(command.args(["-c", &text]));
+    gate.wait_log("300 descriptors are allowed: connections of the data port are lowered from 1024 to 44");
+    gate.stream("demo", "/api/data");
+    gate.rule("r1", "SELECT * FROM demo", &json!({"nop": {}}));
+    let idle: Vec<_> = (0..400).map(|_| connect(gate.data())).collect();
+    for _ in 0..3 {
+        assert_eq!(gate.push("/api/data", "{}").status, 200);
+    }
+    assert_eq!(gate.counters()["port"]["accept_paused_total"], 0, "it never ran out");
+    assert_eq!(idle.len(), 400);
 }
 
 #[test]

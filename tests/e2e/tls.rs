@@ -218,6 +218,55 @@ fn a_certificate_changes_while_connections_stand() {
 }
 
 #[test]
+fn management_takes_a_new_certificate_and_asks_for_one() {
+    let scratch = Scratch::new();
+    let (first, second) = (Authority::new(), Authority::new());
+    first.certify(&scratch, "server", 1);
+    let client = first.certify(&scratch, "operator", 2);
+    scratch.write("ca.crt", &first.pem);
+    let yaml = format!(
+        "basic:\n  restTls:\n    certfile: {}\n    keyfile: {}\n    clientCa: {}\n",
+        scratch.text("server.crt"),
+        scratch.text("server.key"),
+        scratch.text("ca.crt")
+    );
+    let gate = Gate::start_with(&scratch, &yaml);
+    let ping = |authority, own| {
+        secure(gate.management, authority, own, BOTH).ok().and_then(|mut c| c.try_ask("GET", "/ping", "")).map(|r| r.status)
+    };
+    assert_eq!((ping(&first, Some(&client)), ping(&first, None)), (Some(200), None));
+    let mut standing = secure(gate.management, &first, Some(&client), BOTH).expect("trusted");
+    assert_eq!(standing.ask("GET", "/ping", "").status, 200);
+    second.certify(&scratch, "server", 1);
+    gate.hup();
+    gate.wait_log("management port: certificate read again");
+    assert_eq!((ping(&second, Some(&client)), ping(&first, Some(&client))), (Some(200), None));
+    assert_eq!(standing.ask("GET", "/ping", "").status, 200);
+    let mut plain = Client::connect(gate.management);
+    plain.send(request("GET", "/ping", "", "").as_bytes());
+    let reply = plain.reply();
+    assert_eq!(reply.status, 400);
+    assert!(reply.body.contains("this port speaks HTTPS") && plain.is_closed(), "{reply:?}");
+}
+
+#[test]
+fn check_reads_the_certificates() {
+    let scratch = Scratch::new();
+    let authority = Authority::new();
+    authority.certify_until(&scratch, "server", 1, 2020);
+    let check = |cert: &str| {
+        let yaml =
+            format!("source:\n  httpServerTls:\n    certfile: {}\n    keyfile: {}\n", scratch.text(cert), scratch.text("server.key"));
+        let config = scratch.write("p.yaml", &yaml);
+        finish(program().arg("check").arg("--state").arg(scratch.path("state")).arg("--config").arg(config))
+    };
+    let (code, out, _) = check("server.crt");
+    assert!(code == 0 && out.contains("warning: source.httpServerTls: the certificate expired on Wed, 01 Jan 2020"), "{out}");
+    let (code, out, _) = check("none.crt");
+    assert!(code == 65 && out.contains("source.httpServerTls: error: certificate ") && out.contains("none.crt: no such file"), "{out}");
+}
+
+#[test]
 fn the_end_of_a_certificate_is_warned_of() {
     let scratch = Scratch::new();
     let authority = Authority::new();
