@@ -1,6 +1,7 @@
 //! `application/x-www-form-urlencoded` bodies, as Go's `url.ParseQuery` takes them apart: `;` and a bad `%` are errors, `+` is a space.
 
 use crate::value::packed::Encoder;
+use crate::value::text::lossy;
 use crate::value::{Fault, Scratch, Value};
 
 /// Writes the row of `body`: text per name, a list where a name is repeated (in the order written).
@@ -77,20 +78,7 @@ fn unescape<'f>(piece: &'f str, scratch: &Scratch<'f>) -> Result<&'f str, Fault<
     for (place, c) in raw.iter_mut().zip(decoded(piece)) {
         *place = c;
     }
-    let raw: &'f [u8] = raw;
-    if let Ok(text) = core::str::from_utf8(raw) {
-        return Ok(text);
-    }
-    let bytes = scratch.write_bytes(|out| {
-        for chunk in raw.utf8_chunks() {
-            out.text(chunk.valid())?;
-            for _ in chunk.invalid() {
-                out.text("\u{fffd}")?;
-            }
-        }
-        Ok(())
-    })?;
-    Ok(core::str::from_utf8(bytes).unwrap_or(""))
+    lossy(raw, scratch)
 }
 
 #[cfg(test)]

@@ -41,8 +41,8 @@ impl<'c, 'a> Evaluator<'c, 'a> {
             Expr::Row { rows, except, replace } => self.whole_row(rows, except, replace),
             Expr::Alias(index) => self.alias(*index),
             Expr::Member(object, key) => self.member(self.eval(object)?, key),
-            Expr::Index(list, index) => self.index(self.eval(list)?, index),
-            Expr::Slice(list, from, to) => self.slice(self.eval(list)?, from.as_deref(), to.as_deref()),
+            Expr::Index(list, index, text) => self.index(self.eval(list)?, index, text),
+            Expr::Slice(list, from, to, texts) => self.slice(self.eval(list)?, from.as_deref(), to.as_deref(), texts),
             Expr::Binary(op, left, right) => self.binary(*op, left, right),
             Expr::Case { value, arms, otherwise } => self.case(value.as_deref(), arms, otherwise.as_deref()),
             Expr::In { value, list, not } => self.one_of(value, list, *not),
@@ -151,16 +151,21 @@ impl<'c, 'a> Evaluator<'c, 'a> {
         Ok(object.member(key, self.ctx.scratch)?.unwrap_or(Value::Null))
     }
 
-    fn position(&self, expr: &'a Expr) -> Result<i64, Fault<'a>> {
-        match self.eval(expr)? {
-            Value::Int(i) => Ok(i),
+    /// An index or an end of a slice. A list says no more than that it got none.
+    fn position(&self, list: Value<'a>, expr: &'a Expr, what: &str, text: &str) -> Result<i64, Fault<'a>> {
+        let s = self.ctx.scratch;
+        let found = match self.eval(expr) {
+            Ok(Value::Int(i)) => return Ok(i),
             #[expect(clippy::cast_possible_truncation, reason = "an index that is a float truncates, as in eKuiper")]
-            Value::Float(x) => Ok(x as i64),
-            other => {
-                let text = typed(other, self.ctx.scratch)?;
-                Err(self.ctx.scratch.fault(format_args!("invalid evaluation result: an index must be a number, found {text}")))
-            }
+            Ok(Value::Float(x)) => return Ok(x as i64),
+            Err(Fault::FULL) => return Err(Fault::FULL),
+            Ok(other) => typed(other, s)?,
+            Err(fault) => s.format(format_args!("*errors.errorString({})", fault.text))?,
+        };
+        if list.is_list() {
+            return Err(Fault::new("invalid evaluation result - <nil>"));
         }
+        Err(s.fault(format_args!("{what} {text} is not int: cannot convert {found} to int")))
     }
 
     /// Refuses a list or object to the left of an operator that has no use for it.
@@ -189,8 +194,8 @@ impl<'c, 'a> Evaluator<'c, 'a> {
         Ok(Some(i64::try_from(len).unwrap_or(i64::MAX)))
     }
 
-    fn index(&self, list: Value<'a>, index: &'a Expr) -> Eval<'a> {
-        let position = self.position(index)?;
+    fn index(&self, list: Value<'a>, index: &'a Expr, text: &str) -> Eval<'a> {
+        let position = self.position(list, index, "index", text)?;
         self.at(list, position)
     }
 
@@ -212,10 +217,10 @@ impl<'c, 'a> Evaluator<'c, 'a> {
         }
     }
 
-    fn slice(&self, list: Value<'a>, from: Option<&'a Expr>, to: Option<&'a Expr>) -> Eval<'a> {
+    fn slice(&self, list: Value<'a>, from: Option<&'a Expr>, to: Option<&'a Expr>, [start, end]: &[Box<str>; 2]) -> Eval<'a> {
         let s = self.ctx.scratch;
-        let from = from.map_or(Ok(0), |e| self.position(e))?;
-        let to = to.map(|e| self.position(e)).transpose()?;
+        let from = from.map_or(Ok(0), |e| self.position(list, e, "colon start", start))?;
+        let to = to.map(|e| self.position(list, e, "colon end", end)).transpose()?;
         // A slice whose ends are written alike is an element, as in eKuiper.
         if to == Some(from) {
             return self.at(list, from);

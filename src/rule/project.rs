@@ -191,6 +191,10 @@ fn named<'a>(ev: &Evaluator<'_, 'a>, expr: &'a Expr, plain: bool, aliased: bool,
         return Ok(if shaping.send_nil { Some(value.unwrap_or(Value::Null)) } else { value });
     }
     let value = ev.eval(expr)?;
+    // `changed_cols() AS x` without a change is null, not left out.
+    if aliased && value.is_nil_or_empty() && is_changed_cols(ev, expr) {
+        return Ok(Some(Value::Null));
+    }
     // `sendNilField` is for columns and aliases; other expressions that give nil are left out with it too.
     Ok((!value.is_null() || (shaping.send_nil && aliased) || is_list_made(ev, expr)).then_some(value))
 }
@@ -204,6 +208,18 @@ fn is_list_made(ev: &Evaluator<'_, '_>, expr: &Expr) -> bool {
         },
         Expr::Alias(index) => ev.plan.aliases.get(usize::from(*index)).is_some_and(|a| is_list_made(ev, &a.expr)),
         Expr::Call { call, .. } => ev.plan.calls.get(usize::from(*call)).is_some_and(|(_, name)| *name == "array_concat"),
+        _ => false,
+    }
+}
+
+/// True for a call of `changed_cols`.
+fn is_changed_cols(ev: &Evaluator<'_, '_>, expr: &Expr) -> bool {
+    match expr {
+        Expr::Slot(slot) => match ev.plan.slots.get(usize::from(slot.0)) {
+            Some(SlotKind::Analytic(index)) => ev.plan.analytics.get(usize::from(*index)).is_some_and(|a| a.name == "changed_cols"),
+            _ => false,
+        },
+        Expr::Alias(index) => ev.plan.aliases.get(usize::from(*index)).is_some_and(|a| is_changed_cols(ev, &a.expr)),
         _ => false,
     }
 }

@@ -274,7 +274,9 @@ fn member<'a>(
     for (i, slot) in plan.slots.iter().enumerate() {
         if let SlotKind::Column { source: s, name, typ } = slot
             && *s == source
-            && (if escaped { key_is(key, name) } else { key == name })
+            && ((if escaped { key_is(key, name) } else { key == name })
+                // The exact name wins, whichever comes first.
+                || (spec.ignore_case && key.eq_ignore_ascii_case(name) && row.get(slot_at(i)).is_none()))
         {
             row.set(slot_at(i), Some(decode(name, value, typ.as_ref(), spec, scratch)?));
         }

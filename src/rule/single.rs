@@ -30,15 +30,10 @@ pub(super) fn run<'a>(ev: &Evaluator<'_, 'a>, (aggregates, filters): (&Kinds, &K
     {
         ev.row.set(Slot(place), Some(Value::Int(1)));
     }
-    if let Some(having) = &plan.having {
-        match ev.holds(having, "Having") {
-            Ok(true) => {}
-            Ok(false) => return,
-            Err(fault) => {
-                let fault = prefixed("run Having error", fault, ev.ctx.scratch);
-                return select.fail(select.ops.having.unwrap_or(project), fault);
-            }
-        }
+    // As eKuiper: only rows of windows have groups to choose among.
+    if plan.having.is_some() {
+        let fault = Fault::new("run Having error: invalid input *xsql.Tuple: HAVING needs a window");
+        return select.fail(select.ops.having.unwrap_or(project), fault);
     }
     select.alone(ev, rows);
 }

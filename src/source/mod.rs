@@ -69,6 +69,8 @@ pub struct StreamSpec {
     pub strict: bool,
     /// How numbers are read where no column says.
     pub numbers: Numbers,
+    /// `basic.ignoreCase`: a member is also found where only the letter case of its name differs.
+    pub ignore_case: bool,
     /// TIMESTAMP: the column of event time.
     pub timestamp: Option<String>,
     /// TIMESTAMP_FORMAT: how times are written as text.

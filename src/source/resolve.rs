@@ -89,6 +89,7 @@ pub fn resolve(create: &Create, config: &Config, files: &dyn TlsLoader) -> Resul
         columns,
         strict: options.strict_validation,
         numbers: if whole { Numbers::Whole } else { Numbers::Float },
+        ignore_case: config.basic.ignore_case,
         timestamp: (!options.timestamp.is_empty()).then(|| options.timestamp.clone()),
         time_pattern,
         overflow,

@@ -134,10 +134,10 @@ pub enum Expr {
     Alias(u16),
     /// `object->key`.
     Member(Box<Self>, String),
-    /// `list[index]`.
-    Index(Box<Self>, Box<Self>),
-    /// `list[from:to]`, either end open.
-    Slice(Box<Self>, Option<Box<Self>>, Option<Box<Self>>),
+    /// `list[index]`; the text is the index as errors show it.
+    Index(Box<Self>, Box<Self>, Box<str>),
+    /// `list[from:to]`, either end open; the texts are the ends as errors show them.
+    Slice(Box<Self>, Option<Box<Self>>, Option<Box<Self>>, [Box<str>; 2]),
     /// A binary operator.
     Binary(Op, Box<Self>, Box<Self>),
     /// `CASE [value] WHEN .. THEN .. ELSE .. END`.

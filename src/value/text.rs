@@ -206,6 +206,32 @@ fn go_time(out: &mut Out<'_>, t: Moment) -> Result<(), Full> {
     if t.offset_s == 0 { out.text("UTC") } else { offset(out, t.offset_s, false) }
 }
 
+/// Octets as text into `out`: each one that is no UTF-8 becomes U+FFFD, as in Go's JSON.
+///
+/// # Errors
+/// [`Full`].
+pub(crate) fn replaced(out: &mut Out<'_>, bytes: &[u8]) -> Result<(), Full> {
+    for chunk in bytes.utf8_chunks() {
+        out.text(chunk.valid())?;
+        for _ in chunk.invalid() {
+            out.text("\u{fffd}")?;
+        }
+    }
+    Ok(())
+}
+
+/// Octets as text, in place where they are UTF-8, else as [`replaced`] has them.
+///
+/// # Errors
+/// [`Fault::FULL`].
+pub(crate) fn lossy<'a>(bytes: &'a [u8], scratch: &Scratch<'a>) -> Result<&'a str, Fault<'a>> {
+    if let Ok(text) = core::str::from_utf8(bytes) {
+        return Ok(text);
+    }
+    let bytes = scratch.write_bytes(|out| Ok(replaced(out, bytes)?))?;
+    Ok(core::str::from_utf8(bytes).unwrap_or(""))
+}
+
 /// Seconds at which the year 0 begins.
 const YEAR_0: i64 = -62_167_219_200;
 /// Seconds at which the year 10000 begins: RFC 3339 ends there.
@@ -376,5 +402,13 @@ mod tests {
         let mut text = [0; 16];
         let r = json(&mut Out::new(&mut text), Value::Float(f64::NAN), &Scratch::new(&mut buf));
         assert_eq!(r, Err(Fault::new("json: unsupported value: NaN")));
+    }
+
+    #[test]
+    fn octets_become_text() {
+        let mut buf = [0; 64];
+        let s = Scratch::new(&mut buf);
+        assert_eq!(lossy(b"ab", &s), Ok("ab"));
+        assert_eq!(lossy(&[b'a', 0xe2, 0x80, b'b'], &s), Ok("a\u{fffd}\u{fffd}b"));
     }
 }

@@ -66,23 +66,6 @@ pub(crate) fn text<'a>(value: Value<'a>, scratch: &Scratch<'a>) -> Result<&'a st
     if value.is_null() { Ok("") } else { go_text(value, scratch) }
 }
 
-/// Octets as text: each octet that is no UTF-8 becomes U+FFFD, as in Go's JSON.
-pub(crate) fn lossy<'a>(bytes: &'a [u8], scratch: &Scratch<'a>) -> Result<&'a str, Fault<'a>> {
-    if let Ok(text) = core::str::from_utf8(bytes) {
-        return Ok(text);
-    }
-    let bytes = scratch.write_bytes(|out| {
-        for chunk in bytes.utf8_chunks() {
-            out.text(chunk.valid())?;
-            for _ in chunk.invalid() {
-                out.text("\u{fffd}")?;
-            }
-        }
-        Ok(())
-    })?;
-    Ok(core::str::from_utf8(bytes).unwrap_or(""))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -103,13 +86,5 @@ mod tests {
         assert_eq!(strict(Value::Float(2.5)), None);
         assert_eq!(strict(Value::Float(1e20)), None);
         assert_eq!(strict(Value::Str("2")), None);
-    }
-
-    #[test]
-    fn octets_become_text() {
-        let mut buf = [0; 64];
-        let s = Scratch::new(&mut buf);
-        assert_eq!(lossy(b"ab", &s), Ok("ab"));
-        assert_eq!(lossy(&[b'a', 0xe2, 0x80, b'b'], &s), Ok("a\u{fffd}\u{fffd}b"));
     }
 }

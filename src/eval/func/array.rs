@@ -7,7 +7,7 @@ use crate::eval::Call;
 use crate::json::write::{self, FloatStyle, Out};
 use crate::sql::func::{self, Kind};
 use crate::value::packed::{self, Packed};
-use crate::value::text::{go_v, typed};
+use crate::value::text::{go_v, replaced, typed};
 use crate::value::{Eval, Fault, Value, same};
 
 /// The functions of this family.
@@ -328,15 +328,7 @@ fn array_join<'a>(c: &Call<'_, 'a>) -> Eval<'a> {
 fn plain<'a>(out: &mut Out<'_>, value: Value<'a>, c: &Call<'_, 'a>) -> Result<(), Fault<'a>> {
     match value {
         Value::Float(x) => Ok(write::float(out, x, FloatStyle::Plain)?),
-        Value::Bytes(bytes) => {
-            for chunk in bytes.utf8_chunks() {
-                out.text(chunk.valid())?;
-                for _ in chunk.invalid() {
-                    out.text("\u{fffd}")?;
-                }
-            }
-            Ok(())
-        }
+        Value::Bytes(bytes) => Ok(replaced(out, bytes)?),
         _ => go_v(out, value, c.ctx.scratch),
     }
 }

@@ -95,7 +95,7 @@ pub(super) fn to_text<'a>(value: Value<'a>, scratch: &Scratch<'a>) -> Result<&'a
             let bytes = scratch.write_bytes(|out| Ok(write::float(out, x, FloatStyle::Plain)?))?;
             Ok(core::str::from_utf8(bytes).unwrap_or(""))
         }
-        Value::Bytes(bytes) => arg::lossy(bytes, scratch),
+        Value::Bytes(bytes) => crate::value::text::lossy(bytes, scratch),
         Value::Null => Ok(""),
         _ => go_text(value, scratch),
     }

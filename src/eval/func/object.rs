@@ -1,6 +1,6 @@
 //! Maps: members come sorted by key, and of equal keys the last one stays.
 
-use super::{Table, arg, convert, deep};
+use super::{Table, convert, deep};
 use crate::eval::Call;
 use crate::value::packed::PackWriter;
 use crate::value::text::go_text;
@@ -132,7 +132,7 @@ fn object_construct<'a>(c: &Call<'_, 'a>) -> Eval<'a> {
         for pair in c.args.chunks_exact(2) {
             match pair[0] {
                 Value::Str(key) => out.entry(key, pair[1])?,
-                Value::Bytes(bytes) => out.entry(arg::lossy(bytes, scratch)?, pair[1])?,
+                Value::Bytes(bytes) => out.entry(crate::value::text::lossy(bytes, scratch)?, pair[1])?,
                 _ => {}
             }
         }

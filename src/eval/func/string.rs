@@ -260,7 +260,7 @@ fn substring<'a>(c: &Call<'_, 'a>) -> Eval<'a> {
     }
     let start = usize::try_from(start).unwrap_or(usize::MAX);
     let bytes = text.as_bytes().get(start..end).unwrap_or(&[]);
-    Ok(Value::Str(arg::lossy(bytes, c.ctx.scratch)?))
+    Ok(Value::Str(crate::value::text::lossy(bytes, c.ctx.scratch)?))
 }
 
 fn split_value<'a>(c: &Call<'_, 'a>) -> Eval<'a> {

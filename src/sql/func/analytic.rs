@@ -43,7 +43,7 @@ pub(super) static FUNCS: &[Func] = &[
     ),
     analytic(
         "changed_cols",
-        Args::many(3, &[Arg::String, Arg::Bool, Arg::Any]),
+        Args::many(3, &[Arg::Any]),
         "columns",
         "The columns whose values differ from the ones before, under their names behind a prefix. With true, nils are left out.",
         "changed_cols(\"c_\", true, temperature, humidity)",

@@ -16,7 +16,56 @@ const REGEX_BYTES: usize = 1 << 20;
 /// # Errors
 /// What is no pattern, or too large a one.
 pub fn regex(pattern: &str) -> Result<Regex, regex_lite::Error> {
+    if let Some(wrong) = refused(pattern) {
+        // Our engine would take it; what it says of this one comes close.
+        return Regex::new(wrong);
+    }
     regex_lite::RegexBuilder::new(&translated(pattern)).size_limit(REGEX_BYTES).build()
+}
+
+/// Most repeats that RE2 takes.
+const REPEAT_MAX: u32 = 1000;
+
+/// For a pattern that our engine takes and RE2 does not, one that neither takes: a repetition of a repetition, or one of too many,
+/// and the escape `\u`.
+fn refused(pattern: &str) -> Option<&'static str> {
+    let mut rest = pattern;
+    let (mut class, mut repeated) = (false, false);
+    while let Some(c) = rest.chars().next() {
+        let behind = &rest[c.len_utf8()..];
+        let mut next = behind;
+        let mut repeats_now = false;
+        match c {
+            '\\' => {
+                if behind.starts_with(['u', 'U']) {
+                    return Some("\\y");
+                }
+                next = behind.get(behind.chars().next().map_or(0, char::len_utf8)..).unwrap_or("");
+            }
+            '[' if !class => class = true,
+            ']' => class = false,
+            '*' | '+' | '?' if !class => {
+                if repeated {
+                    return Some("*");
+                }
+                repeats_now = true;
+                next = behind.strip_prefix('?').unwrap_or(behind);
+            }
+            '{' if !class && repeats(behind) => {
+                let (inside, after) = behind.split_once('}').unwrap_or((behind, ""));
+                let many = |count: &str| !count.is_empty() && count.parse().map_or(true, |n: u32| n > REPEAT_MAX);
+                if repeated || inside.split(',').any(many) {
+                    return Some("*");
+                }
+                repeats_now = true;
+                next = after.strip_prefix('?').unwrap_or(after);
+            }
+            _ => {}
+        }
+        repeated = repeats_now;
+        rest = next;
+    }
+    None
 }
 
 /// RE2's spellings that our engine takes otherwise: `\Q..\E`, a bare `[` in a class, a brace that repeats nothing.
@@ -130,7 +179,12 @@ mod tests {
         ] {
             assert_eq!(regex(pattern).map(|r| r.is_match(text)), Ok(found), "{pattern}");
         }
-        assert!(regex("a\\").is_err() && regex("[a").is_err() && regex("(").is_err());
+        for pattern in ["a\\", "[a", "(", "a**", "a+*", "a{2}{3}", "a{1001}", "a{1,2000}", "\\u0061"] {
+            assert!(regex(pattern).is_err(), "{pattern}");
+        }
+        for pattern in ["a*?", "a{2}?", "[*+]*", "a\\*+", "a{1000}", "(a*)*"] {
+            assert!(regex(pattern).is_ok(), "{pattern}");
+        }
     }
 
     #[test]

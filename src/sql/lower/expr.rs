@@ -38,9 +38,13 @@ impl<'s> Lowerer<'s> {
             ExprKind::Arrow { key: Key::Other(other), .. } => {
                 return Err(self.wrong(other.span, "the right expression is not a field reference node"));
             }
-            ExprKind::Index { of, index } => Expr::Index(self.boxed(of)?, self.boxed(index)?),
+            ExprKind::Index { of, index } => {
+                let text = Texts::of(self.bound).expr(index).into_boxed_str();
+                Expr::Index(self.boxed(of)?, self.boxed(index)?, text)
+            }
             ExprKind::Slice { of, start, end } => {
-                Expr::Slice(self.boxed(of)?, self.option(start.as_deref())?, self.option(end.as_deref())?)
+                let texts = [start, end].map(|e| e.as_deref().map(|e| Texts::of(self.bound).expr(e)).unwrap_or_default().into_boxed_str());
+                Expr::Slice(self.boxed(of)?, self.option(start.as_deref())?, self.option(end.as_deref())?, texts)
             }
             ExprKind::In { of, not, set: Set::List(items) } => Expr::In { value: self.boxed(of)?, list: self.list(items)?, not: *not },
             ExprKind::In { of, not, set: Set::Array(array) } => {
@@ -245,7 +249,14 @@ impl<'s> Lowerer<'s> {
         } else if name == "deduplicate" {
             all = Some(self.all_rows());
         }
-        let args = self.list(rest)?;
+        let mut args = self.list(rest)?;
+        if name == "deduplicate"
+            && rest.len() < call.args.len()
+            && let Some(rows) = all.clone()
+        {
+            // A row is known by the whole of itself.
+            args.insert(0, Expr::Row { rows, except: Vec::new(), replace: Vec::new() });
+        }
         let list = if filter { &self.plan.filter_aggregates } else { &self.plan.aggregates };
         let place = u16::try_from(list.len()).map_err(|_| self.wrong(expr.span, "too many aggregate functions"))?;
         let slot = self.new_slot(if filter { SlotKind::FilterAggregate(place) } else { SlotKind::Aggregate(place) });

@@ -74,8 +74,8 @@ fn show(plan: &Plan, e: &Expr) -> String {
         }
         Expr::Alias(i) => format!("@{}", plan.aliases[usize::from(*i)].name),
         Expr::Member(of, key) => format!("{}->{key}", show(plan, of)),
-        Expr::Index(of, index) => format!("{}[{}]", show(plan, of), show(plan, index)),
-        Expr::Slice(of, from, to) => {
+        Expr::Index(of, index, _) => format!("{}[{}]", show(plan, of), show(plan, index)),
+        Expr::Slice(of, from, to, _) => {
             let part = |p: &Option<Box<Expr>>| p.as_ref().map(|e| show(plan, e)).unwrap_or_default();
             format!("{}[{}:{}]", show(plan, of), part(from), part(to))
         }
