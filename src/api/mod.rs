@@ -14,6 +14,7 @@ mod data;
 pub mod guard;
 pub mod jwt;
 mod meta;
+pub mod metrics;
 mod palette;
 pub mod path;
 pub mod routes;

@@ -70,6 +70,7 @@ pub enum Op {
     PutConnection,
     DropConnection,
     Batch,
+    Metrics,
     MetricsDump,
     MetricsDumpCheck,
     FunctionsMeta,
@@ -166,9 +167,14 @@ impl Op {
             | Self::GetTask
             | Self::CancelTask
             | Self::Batch => Area::Data,
-            Self::Root | Self::Stop | Self::Ping | Self::Counters | Self::PatchConfigs | Self::MetricsDump | Self::MetricsDumpCheck => {
-                Area::System
-            }
+            Self::Root
+            | Self::Stop
+            | Self::Ping
+            | Self::Counters
+            | Self::PatchConfigs
+            | Self::Metrics
+            | Self::MetricsDump
+            | Self::MetricsDumpCheck => Area::System,
             _ => Area::Meta,
         }
     }
@@ -251,6 +257,7 @@ pub static ROUTES: &[(&str, &str, Op)] = &[
     ("POST", "/async/data/import", Op::ImportAsync),
     ("GET", "/async/task/{}", Op::GetTask),
     ("POST", "/async/task/{}/cancel", Op::CancelTask),
+    ("GET", "/metrics", Op::Metrics),
     ("GET", "/metrics/dump", Op::MetricsDump),
     ("GET", "/metrics/dump/check", Op::MetricsDumpCheck),
     ("POST", "/batch/req", Op::Batch),

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::routes::Op;
-use super::{Call, JSON, Response, TEXT, Then, body};
+use super::{Call, JSON, Response, TEXT, Then, body, metrics};
 use crate::catalog::{Control, Fault, Host, Machine};
 
 pub(super) fn serve<H: Host>(control: &mut Control<H>, op: Op, call: &Call<'_>) -> Result<Response, Fault> {
@@ -26,6 +26,8 @@ pub(super) fn serve<H: Host>(control: &mut Control<H>, op: Op, call: &Call<'_>) 
             control.host.configured(&control.config);
             Ok(Response::empty(204))
         }
+        Op::Metrics if metrics::is_here(control) => Ok(metrics::metrics(control)),
+        Op::Metrics => Ok(Response::no_route()),
         Op::MetricsDump => Err(Fault::plain("metrics dump not enabled")),
         Op::MetricsDumpCheck => Ok(Response::text("disabled")),
         _ => Err(Fault::new(Fault::GENERAL, "not a system operation")),

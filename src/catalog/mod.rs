@@ -5,7 +5,7 @@
 //! running. Texts of statements and rules are kept byte for byte. The words are eKuiper's (facts §3.4, §4, §5).
 //!
 //! * [`host`]: what the outside must offer. [`record`]: the text of a stored definition.
-//! * [`sources`]: streams and tables. [`rules`]: rules and their life. [`schedule`]: what the patrol does every so often.
+//! * [`sources`]: streams and tables. [`rules`]: rules and their life, `views`: what is shown of them. [`schedule`]: what the patrol does every so often.
 //! * [`trial`]: rules that run for a while without being defined.
 //! * [`keys`]: conf keys. [`connections`]: named connections. [`ruleset`]: import and export.
 
@@ -21,6 +21,7 @@ pub mod schedule;
 pub mod sources;
 pub mod text;
 pub mod trial;
+mod views;
 
 #[cfg(test)]
 pub(crate) mod fake;

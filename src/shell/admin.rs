@@ -51,17 +51,13 @@ impl<H: Host + Send + 'static> Admin<H> {
 
 impl<H: Host + Send + 'static> Manage for Admin<H> {
     fn refuse(&self, head: &Head<'_>, _: &Peer) -> Option<Reply> {
-        let origin = head.field("origin").map(String::from_utf8_lossy);
-        // An HTTP/1.0 client may leave its Host out.
-        let host = Some(head.host()).filter(|host| !host.is_empty());
-        let refusal = guard::judge(&self.basic, head.method_text(), host, origin.as_deref());
         // Whether a token is good is judged on the worker; that there is none, before the body is read.
         let nameless = || {
             let none = self.basic.authentication && head.field("authorization").is_none_or(<[u8]>::is_empty);
             let refused = || jwt::judge(None, 0, |_| Err(String::new()));
             (none && jwt::is_needed(head.method_text(), head.target())).then(refused).flatten()
         };
-        refusal.or_else(nameless).map(reply)
+        judge(&self.basic, head).or_else(|| nameless().map(reply))
     }
 
     async fn answer(&self, request: Request) -> Answer {
@@ -82,6 +78,41 @@ impl<H: Host + Send + 'static> Manage for Admin<H> {
             }
             (Then::Continue | Then::Events, _) => {}
         }
+        Answer::Reply(reply(response))
+    }
+}
+
+fn judge(basic: &Basic, head: &Head<'_>) -> Option<Reply> {
+    let origin = head.field("origin").map(String::from_utf8_lossy);
+    // An HTTP/1.0 client may leave its Host out.
+    let host = Some(head.host()).filter(|host| !host.is_empty());
+    guard::judge(basic, head.method_text(), host, origin.as_deref()).map(reply)
+}
+
+/// What stands behind a port that serves metrics alone.
+#[derive(Debug)]
+pub struct Scrapes<H: Host> {
+    control: Shared<H>,
+    basic: Basic,
+}
+
+impl<H: Host + Send + 'static> Scrapes<H> {
+    /// Answers for `control`.
+    #[must_use]
+    pub fn new(control: Shared<H>) -> Self {
+        let basic = lock(&control).config.basic.clone();
+        Self { control, basic }
+    }
+}
+
+impl<H: Host + Send + 'static> Manage for Scrapes<H> {
+    fn refuse(&self, head: &Head<'_>, _: &Peer) -> Option<Reply> {
+        judge(&self.basic, head)
+    }
+
+    async fn answer(&self, request: Request) -> Answer {
+        let control = Arc::clone(&self.control);
+        let response = smol::unblock(move || api::metrics::scrape(&mut lock(&control), &asked(request))).await;
         Answer::Reply(reply(response))
     }
 }

@@ -19,7 +19,7 @@ use std::time::Duration;
 use smol::LocalExecutor;
 use smol::future::{self, FutureExt as _};
 
-use super::admin::{Admin, Shared, lock, patrol};
+use super::admin::{Admin, Scrapes, Shared, lock, patrol};
 use super::bell::Bell;
 use super::front::{Front, Outlet};
 use super::host::{Ask, Link, ShellHost};
@@ -58,6 +58,8 @@ const EX_CONFIG: u8 = 78;
 
 /// Bytes on their way to the writer thread.
 const WRITER_BYTES: usize = 1 << 20;
+/// Connections of the port for metrics.
+const SCRAPE_COUNT: usize = 4;
 /// Descriptors besides connections: listeners, sinks, files, the runtime's own.
 const SPARE_DESCRIPTORS: u64 = 256;
 
@@ -115,6 +117,13 @@ fn serve(options: &Options, file: Option<&Path>, mut config: Config, clock: Cloc
         Err((code, error)) => {
             log::error!("{error}");
             return code;
+        }
+    };
+    let scraped = match scraped(&config) {
+        Ok(scraped) => scraped,
+        Err(error) => {
+            log::error!("basic.prometheusPort: {error}");
+            return EX_OSERR;
         }
     };
     // A port of 0 was any free one; answers that name the port name this.
@@ -175,6 +184,13 @@ fn serve(options: &Options, file: Option<&Path>, mut config: Config, clock: Cloc
                 Rc::clone(&executor),
             ))
             .detach();
+        if let Some((listener, address)) = scraped {
+            log::info!("listen metrics {address}");
+            let settings = manage::settings(&limits, Deadlines::default());
+            let scrapes = Rc::new(Scrapes::new(Arc::clone(&control)));
+            let tls = Rc::clone(&used.management);
+            executor.spawn(manage::serve(listener, tls, scrapes, settings, SCRAPE_COUNT, clock, Rc::clone(&executor))).detach();
+        }
         executor.spawn(patrol(Arc::clone(&control), patrol_interval)).detach();
         executor.spawn(pat_the_dog()).detach();
         let hup = Rc::new(Bell::default());
@@ -210,6 +226,18 @@ fn serve(options: &Options, file: Option<&Path>, mut config: Config, clock: Cloc
 }
 
 type Management = (Listener, Option<ServerTls>, std::net::SocketAddr);
+
+/// Where metrics have a port of their own: on the address of the management port, encrypted as it is.
+fn scraped(config: &Config) -> Result<Option<(Listener, std::net::SocketAddr)>, String> {
+    let basic = &config.basic;
+    if !basic.prometheus || (basic.prometheus_port == basic.rest_port && basic.rest_port != 0) {
+        return Ok(None);
+    }
+    let addr = std::net::SocketAddr::new(config.rest_listen().ip(), basic.prometheus_port);
+    let listener = Listener::bind(addr).map_err(|error| listen_error(&addr.to_string(), &error))?;
+    let addr = listener.addr().unwrap_or(addr);
+    Ok(Some((listener, addr)))
+}
 
 fn management(config: &Config) -> Result<Management, (u8, String)> {
     let addr = config.rest_listen();

@@ -88,7 +88,9 @@ impl Common {
         if props.text("encryption")?.is_some_and(|name| !name.is_empty()) {
             return Err("encryption of payloads is not supported".into());
         }
-        for unused in ["schemaId", "resendIndicatorField", "resendDestination", "resourceId"] {
+        // The user interface's own, of any kind.
+        props.get("resourceId");
+        for unused in ["schemaId", "resendIndicatorField", "resendDestination"] {
             props.text(unused)?;
         }
         props.object("compressionProps")?;

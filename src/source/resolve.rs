@@ -145,9 +145,9 @@ pub fn doubts(create: &Create, config: &Config) -> Vec<String> {
     lines
 }
 
-/// TYPE in lower case; without it a stream is mqtt and a table a file, as in eKuiper.
+/// TYPE as written, for its letter case counts; without it a stream is mqtt and a table a file, as in eKuiper.
 fn source_type(create: &Create) -> String {
-    match create.options.kind_of_source.to_ascii_lowercase() {
+    match create.options.kind_of_source.clone() {
         kind if !kind.is_empty() => kind,
         _ if create.table => "file".into(),
         _ => "mqtt".into(),

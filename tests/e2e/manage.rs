@@ -240,3 +240,29 @@ fn a_simulated_rule_runs_to_its_end() {
     assert!(status.contains("\"message\": \"done\"") && status.contains("\"source_sim_0_records_in_total\": 2"), "{status}");
     assert!(gate.tell("GET", "/rules/r", "").contains("\"triggered\":false"));
 }
+
+#[test]
+fn metrics_have_a_port_of_their_own() {
+    let scratch = Scratch::new();
+    let gate = Gate::start(&scratch);
+    assert_eq!(gate.ask("GET", "/metrics", "").status, 404, "off by default");
+    let scratch = Scratch::new();
+    let gate = Gate::start_with(&scratch, "basic:\n  restPort: 0\n  prometheus: true\n  prometheusPort: 0\nsource:\n  httpServerPort: 0\n");
+    gate.stream("demo", "/demo");
+    gate.rule("r", "SELECT * FROM demo", &json!({"nop": {}}));
+    assert_eq!(gate.push("/demo", "{}").status, 200);
+    let line = gate.wait_log("listen metrics ");
+    let addr = line.split("listen metrics ").nth(1).and_then(|rest| rest.split(['"', ' ']).next()).and_then(|addr| addr.parse().ok());
+    let addr: std::net::SocketAddr = addr.unwrap_or_else(|| panic!("{line}"));
+    let scrape = |path: &str| Client::connect(addr).ask("GET", path, "");
+    let reply = scrape("/metrics");
+    assert_eq!(reply.status, 200);
+    assert_eq!(reply.field("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
+    assert!(
+        reply.body.contains("kuiper_source_records_in_total{op=\"demo\",op_instance=\"0\",rule=\"r\",type=\"source\"} 1"),
+        "{}",
+        reply.body
+    );
+    assert!(reply.body.contains("pushgate_port_accepted_total 1"), "{}", reply.body);
+    assert_eq!((scrape("/rules").status, gate.ask("GET", "/metrics", "").status), (404, 200));
+}
