@@ -1,10 +1,13 @@
-//! JSON web tokens on the management port, as eKuiper takes them (facts §5): RS256, RS384 or RS512 (RFC 7518 §3.3), the issuer names a
+//! JSON web tokens on the management port, as eKuiper takes them (facts §5): RS or PS with 256, 384 or 512 (RFC 7518 §3.3, §3.5), the issuer names a
 //! public key below `mgmt/` beside the configuration file, the audience holds `eKuiper`.
 //!
 //! In: the field `Authorization` as sent, the time, and a way to read keys; out: 401 with eKuiper's sentence, or nothing. `Bearer` before
 //! the token is taken too. Every path needs a token but `/` and `/ping`; what is no path, or takes another method, says so without.
 
-use ring::signature::{RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA384, RSA_PKCS1_2048_8192_SHA512, UnparsedPublicKey};
+use ring::signature::{
+    RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA384, RSA_PKCS1_2048_8192_SHA512, RSA_PSS_2048_8192_SHA256, RSA_PSS_2048_8192_SHA384,
+    RSA_PSS_2048_8192_SHA512, RsaParameters, UnparsedPublicKey,
+};
 use serde_json::Value;
 
 use super::routes::{self, Find};
@@ -58,17 +61,42 @@ fn verify(token: &str, now_s: i64, key: impl FnOnce(&str) -> Result<String, Stri
         return Err(malformed("token is too long"));
     }
     let object = |part: &str, what: &str, raw: &str| -> Result<Value, String> {
-        let bytes = base64url(part).ok_or_else(|| malformed(&format!("could not base64 decode {raw}: illegal base64 data")))?;
-        let value: Value = serde_json::from_slice(&bytes).map_err(|e| malformed(&format!("could not JSON decode {what}: {e}")))?;
-        if value.is_object() { Ok(value) } else { Err(malformed(&format!("could not JSON decode {what}: no object"))) }
+        let bytes = base64url(part).map_err(|at| malformed(&format!("could not base64 decode {raw}: {ILLEGAL} {at}")))?;
+        let not = |why: String| malformed(&format!("could not JSON decode {what}: {why}"));
+        if bytes.is_empty() {
+            return Err(not("unexpected end of JSON input".into()));
+        }
+        let value: Value = serde_json::from_slice(&bytes).map_err(|e| not(e.to_string()))?;
+        if value.is_object() {
+            Ok(value)
+        } else {
+            Err(not(format!("json: cannot unmarshal {} into Go value of type jwt.Token", kind(&value))))
+        }
     };
     let header = object(header, "header", "header")?;
     let claims = object(claims, "claim", "claim")?;
-    let algorithm = match header.get("alg").and_then(Value::as_str) {
+    for name in ["iss", "sub", "jti"] {
+        let wrong = claims.get(name).filter(|v| !v.is_string() && !v.is_null());
+        if let Some(value) = wrong {
+            let what = format!("json: cannot unmarshal {} into Go struct field Token.RegisteredClaims.{name} of type string", kind(value));
+            return Err(malformed(&format!("could not JSON decode claim: {what}")));
+        }
+    }
+    let texts = |v: &Value| v.as_array().is_none_or(|all| all.iter().all(Value::is_string));
+    if claims.get("aud").is_some_and(|v| !(v.is_string() || v.is_null() || v.is_array() && texts(v))) {
+        return Err(malformed("could not JSON decode claim: invalid type for claim"));
+    }
+    let algorithm: Result<&'static RsaParameters, &str> = match header.get("alg").and_then(Value::as_str) {
         None => return Err(unverifiable("signing method (alg) is unspecified")),
         Some("RS256") => Ok(&RSA_PKCS1_2048_8192_SHA256),
         Some("RS384") => Ok(&RSA_PKCS1_2048_8192_SHA384),
         Some("RS512") => Ok(&RSA_PKCS1_2048_8192_SHA512),
+        Some("PS256") => Ok(&RSA_PSS_2048_8192_SHA256),
+        Some("PS384") => Ok(&RSA_PSS_2048_8192_SHA384),
+        Some("PS512") => Ok(&RSA_PSS_2048_8192_SHA512),
+        Some("ES256" | "ES384" | "ES512") => {
+            Err("token signature is invalid: key is of invalid type: ECDSA verify expects *ecdsa.PublicKey")
+        }
         Some("HS256" | "HS384" | "HS512") => Err("token signature is invalid: key is of invalid type: HMAC verify expects []byte"),
         Some("none") => Err("token signature is invalid: token is unverifiable: 'none' signature type is not allowed"),
         Some(_) => return Err(unverifiable("signing method (alg) is unavailable")),
@@ -79,7 +107,7 @@ fn verify(token: &str, now_s: i64, key: impl FnOnce(&str) -> Result<String, Stri
     let pem = key(issuer).map_err(|why| keyfunc(&why))?;
     let key = rsa_key(&pem).map_err(keyfunc)?;
     let algorithm = algorithm.map_err(str::to_owned)?;
-    let signature = base64url(signature).ok_or_else(|| malformed("could not base64 decode signature: illegal base64 data"))?;
+    let signature = base64url(signature).map_err(|at| malformed(&format!("could not base64 decode signature: {ILLEGAL} {at}")))?;
     let signed = token.rsplit_once('.').map_or("", |(signed, _)| signed);
     UnparsedPublicKey::new(algorithm, key)
         .verify(signed.as_bytes(), &signature)
@@ -95,7 +123,11 @@ fn verify(token: &str, now_s: i64, key: impl FnOnce(&str) -> Result<String, Stri
             Some(value) => match value.as_f64() {
                 Some(at) if !is_wrong(now, at) => {}
                 Some(_) => wrong.push(text),
-                None => return Err(malformed("could not JSON decode claim: a time is no number")),
+                None => {
+                    let what =
+                        "could not JSON decode claim: could not parse NumericData: json: invalid number literal, trying to unmarshal";
+                    return Err(malformed(&format!("{what} {} into Number", crate::catalog::text::go_quote(&value.to_string()))));
+                }
             },
         }
     }
@@ -109,8 +141,25 @@ fn verify(token: &str, now_s: i64, key: impl FnOnce(&str) -> Result<String, Stri
     })
 }
 
-fn base64url(text: &str) -> Option<Vec<u8>> {
+const ILLEGAL: &str = "illegal base64 data at input byte";
+
+/// The octets, or where the text stops being base64.
+fn base64url(text: &str) -> Result<Vec<u8>, usize> {
+    let alphabet = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
     decode(&data_encoding::BASE64URL_NOPAD, text.as_bytes())
+        .ok_or_else(|| text.bytes().position(|b| !alphabet(b)).unwrap_or(text.len() / 4 * 4))
+}
+
+/// Go's word for a kind of JSON.
+const fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "bool",
+        Value::Number(_) => "number",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    }
 }
 
 fn decode(how: &data_encoding::Encoding, text: &[u8]) -> Option<Vec<u8>> {
@@ -256,9 +305,19 @@ mod tests {
             ("Bearer".into(), error("token is malformed: token contains an invalid number of segments")),
             (format!("{good}.x"), error("token is malformed: token contains an invalid number of segments")),
             (format!("{signed}.{}", b64(&[0; 256])), error("token signature is invalid: crypto/rsa: verification error")),
-            (good.replacen('.', "A.", 1), error("token is malformed: could not base64 decode header: illegal base64 data")),
+            (
+                good.replacen('.', "A.", 1),
+                error("token is malformed: could not base64 decode header: illegal base64 data at input byte 36"),
+            ),
             (plain("none"), error("token signature is invalid: token is unverifiable: 'none' signature type is not allowed")),
             (plain("HS256"), error("token signature is invalid: key is of invalid type: HMAC verify expects []byte")),
+            (plain("PS256"), error("token signature is invalid: crypto/rsa: verification error")),
+            (plain("ES256"), error("token signature is invalid: key is of invalid type: ECDSA verify expects *ecdsa.PublicKey")),
+            (
+                of("[]"),
+                error("token is malformed: could not JSON decode claim: json: cannot unmarshal array into Go value of type jwt.Token"),
+            ),
+            (of(r#"{"iss":"ops.pub","aud":5}"#), error("token is malformed: could not JSON decode claim: invalid type for claim")),
             (plain("PS999"), error("token is unverifiable: signing method (alg) is unavailable")),
             (
                 of(r#"{"aud":"eKuiper"}"#),
@@ -281,6 +340,32 @@ mod tests {
             assert_eq!(ask(Some(&given)), want, "{given}");
         }
         assert_eq!(ask(None), Err("missing_token".into()));
+    }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig { cases: 500, failure_persistence: None, ..Default::default() })]
+
+        /// Whatever is shown, and whatever lies in the key's file, there is an answer: never a way in.
+        #[test]
+        fn rubbish_is_refused(
+            token in "(Bearer )?[A-Za-z0-9_-]{0,40}[.]?[A-Za-z0-9_-]{0,40}[.]?[A-Za-z0-9_-]{0,40}",
+            pem in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200),
+        ) {
+            let good = token_of(r#"{"iss":"k","aud":"eKuiper"}"#);
+            let body = data_encoding::BASE64.encode_display(&pem).to_string();
+            for label in ["PUBLIC KEY", "CERTIFICATE", "RSA PUBLIC KEY"] {
+                let text = format!("-----BEGIN {label}-----\n{body}\n-----END {label}-----\n");
+                for shown in [&token, &good] {
+                    proptest::prop_assert!(judge(Some(shown), NOW, |_| Ok(text.clone())).is_some());
+                }
+            }
+        }
+    }
+
+    /// Signing takes long enough to be done once.
+    fn token_of(claims: &str) -> String {
+        static MADE: std::sync::OnceLock<String> = std::sync::OnceLock::new();
+        MADE.get_or_init(|| token("RS256", claims)).clone()
     }
 
     #[test]

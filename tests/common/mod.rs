@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use pushgate::config::{Config, Input};
+use pushgate::config::{Config, File, Input};
 use pushgate::engine::{Engine, Progress};
 use pushgate::rule::RuleDef;
 use pushgate::rule::compile::{Definitions, PlanFault, Surroundings, compile};
@@ -42,7 +42,13 @@ impl TlsLoader for NoTls {
 
 impl Bench {
     pub fn new(seed: u64) -> Self {
-        let config = Config::load(&Input { main: None, sources: &[], env: &[] }).expect("defaults load");
+        Self::with_conf_keys(seed, "")
+    }
+
+    /// With conf keys, as `sources/httppush.yaml` has them.
+    pub fn with_conf_keys(seed: u64, push: &str) -> Self {
+        let sources = [("httppush", File { name: "httppush.yaml", text: push })];
+        let config = Config::load(&Input { main: None, sources: &sources, env: &[] }).expect("it loads");
         let now = Now { mono: Instant(1), wall: Timestamp(1_700_000_000_000) };
         Self { engine: Engine::new(config.limits.clone(), seed), now, config, streams: Streams::default(), head: HeadInfo::default() }
     }
@@ -74,12 +80,15 @@ impl Bench {
     }
 
     fn reply(&mut self, head: &str, body: &[u8]) -> Reply {
-        let peer = Peer::new([127, 0, 0, 1].into(), false);
+        self.reply_to(&Peer::new([127, 0, 0, 1].into(), false), head, body)
+    }
+
+    fn reply_to(&mut self, peer: &Peer, head: &str, body: &[u8]) -> Reply {
         self.head.parse(head.as_bytes()).expect("a head");
         let view = self.head.view(head.as_bytes());
-        match self.engine.head(&view, &peer, self.now) {
+        match self.engine.head(&view, peer, self.now) {
             Verdict::Refuse(reply) => reply,
-            Verdict::Take(ticket) => match self.engine.body(ticket, &view, &peer, body, self.now) {
+            Verdict::Take(ticket) => match self.engine.body(ticket, &view, peer, body, self.now) {
                 Answer::Now(reply) => reply,
             },
         }
@@ -88,6 +97,11 @@ impl Bench {
     /// The status of a request whose head was made before.
     pub fn answer(&mut self, head: &str, body: &[u8]) -> u16 {
         self.reply(head, body).status
+    }
+
+    /// The answer to a request whose head was made before, from that connection of that address.
+    pub fn answer_to(&mut self, peer: &Peer, head: &str, body: &[u8]) -> Reply {
+        self.reply_to(peer, head, body)
     }
 
     /// One request; its status and answer.

@@ -110,6 +110,28 @@ fn files_are_read_again_at_sighup() {
 }
 
 #[test]
+fn what_systemd_passes() {
+    let scratch = Scratch::new();
+    scratch.write("passed/line3", "from-systemd\n");
+    scratch.write(
+        "sources/httppush.yaml",
+        "k:\n  credentials: [{name: a, type: bearer, systemdCredential: line3}]\nnone:\n  credentials: [{name: a, type: bearer, systemdCredential: line4}]\n",
+    );
+    let config = scratch.write("pushgate.yaml", "basic: {}\n");
+    let mut command = program();
+    command.arg("run").arg("--state").arg(scratch.path("state")).arg("--config").arg(config);
+    let gate = Gate::spawn(command.env("CREDENTIALS_DIRECTORY", scratch.path("passed")));
+    gate.sql(r#"CREATE STREAM demo () WITH (DATASOURCE="/a", FORMAT="json", TYPE="httppush", CONF_KEY="k")"#);
+    gate.rule("r1", "SELECT a FROM demo", &json!({"nop": {}}));
+    let mut client = Client::connect(gate.data());
+    assert_eq!(post(&mut client, "Authorization: Bearer from-systemd\r\n", "{}"), 200);
+    assert_eq!(post(&mut client, "Authorization: Bearer other\r\n", "{}"), 401);
+    gate.sql(r#"CREATE STREAM lost () WITH (DATASOURCE="/l", FORMAT="json", TYPE="httppush", CONF_KEY="none")"#);
+    let reply = gate.ask("POST", "/rules", &crate::gate::rule("r2", "SELECT a FROM lost", &json!({"nop": {}})));
+    assert!(reply.status == 400 && reply.body.contains("credential a: ") && reply.body.contains("line4: "), "{reply:?}");
+}
+
+#[test]
 fn signatures_and_passwords() {
     let scratch = Scratch::new();
     let hashed = |mut command: std::process::Command| {

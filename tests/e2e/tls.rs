@@ -176,6 +176,47 @@ fn client_certificates_that_may_be_left_out() {
 }
 
 #[test]
+fn a_certificate_is_a_credential() {
+    let scratch = Scratch::new();
+    let authority = Authority::new();
+    authority.certify(&scratch, "server", 1);
+    let (press, panel, stray) =
+        (authority.certify(&scratch, "press-7", 2), authority.certify(&scratch, "panel", 3), authority.certify(&scratch, "stray", 4));
+    scratch.write("ca.crt", &authority.pem);
+    let listed = json!({"credentials": [
+        {"name": "by-san", "type": "certificate", "san": "DNS:PRESS-7"},
+        {"name": "by-subject", "type": "certificate", "subject": "CN=panel"},
+        {"name": "by-token", "type": "bearer", "secret": "t"},
+    ]});
+    scratch.write("sources/httppush.yaml", &format!("default: {listed}\n"));
+    let gate = gate(&scratch, &[("clientCa", &scratch.text("ca.crt")), ("clientAuth", "optional")]);
+    gate.rule("r2", "SELECT a, meta(credential) AS who FROM demo", &to_file(&scratch.path("who.txt")));
+    let ask = |own, fields: &str, a: u32| {
+        let mut client = secure(gate.data(), &authority, own, BOTH).expect("the authority vouches for it");
+        client.send(request("POST", "/api/data", fields, &format!("{{\"a\":{a}}}")).as_bytes());
+        client.reply().status
+    };
+    assert_eq!(ask(Some(&press), "", 1), 200);
+    assert_eq!(ask(Some(&panel), "", 2), 200);
+    assert_eq!(ask(Some(&stray), "", 3), 403);
+    assert_eq!(ask(None, "", 4), 401);
+    assert_eq!(ask(Some(&stray), "Authorization: Bearer t\r\n", 5), 200, "another credential will do");
+    until("three rows", || scratch.lines("who.txt").len() == 3);
+    let want = [r#"{"a":1,"who":"by-san"}"#, r#"{"a":2,"who":"by-subject"}"#, r#"{"a":5,"who":"by-token"}"#];
+    assert_eq!(scratch.lines("who.txt"), want);
+    let streams = &gate.counters()["streams"]["demo"];
+    assert_eq!((&streams["refused_forbidden_total"], &streams["refused_credential_total"]), (&json!(1), &json!(1)));
+    // The same offline.
+    scratch.write("request.http", &request("POST", "/api/data", "", "{\"a\":1}"));
+    for (file, code, words) in [("press-7.crt", 0, "credential  by-san"), ("stray.crt", 1, "credential  refused: 403")] {
+        let mut command = program();
+        command.arg("explain").arg(scratch.path("request.http")).arg("--certificate").arg(scratch.path(file));
+        let (seen, out, err) = finish(command.arg("--config").arg(scratch.path("pushgate.yaml")).arg("--state").arg(scratch.path("state")));
+        assert!(seen == code && out.contains(words), "{out}{err}");
+    }
+}
+
+#[test]
 fn versions() {
     for (key, value, twelve, thirteen) in [("minVersion", "1.3", false, true), ("maxVersion", "1.2", true, false)] {
         let scratch = Scratch::new();

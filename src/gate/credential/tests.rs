@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
@@ -263,6 +264,33 @@ fn certificates_by_subject_and_name() {
         assert_eq!(shows(subject, names), want, "{subject} {names:?}");
     }
     assert_eq!(access.refusal(Fault::NotListed).status, 403);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Whatever stands in the fields, there is an answer, and only what is ours lets in.
+    #[test]
+    fn no_field_breaks_it(
+        fields in proptest::collection::vec(
+            (0_usize..6, "[ -~]{0,80}|(Basic|Bearer) [A-Za-z0-9+/=]{0,80}|sha256=[0-9a-f]{0,70}|[0-9]{0,18}"),
+            0..5,
+        ),
+        body in proptest::collection::vec(any::<u8>(), 0..40),
+    ) {
+        let access = access(json!([
+            {"name": "a", "type": "bearer", "secret": "ours-a"},
+            {"name": "b", "type": "basic", "secret": "ours-b"},
+            {"name": "c", "type": "header", "header": "X-Token", "secret": "ours-c"},
+            {"name": "d", "type": "hmac", "keyId": "k1", "secret": "ours-d", "timestampHeader": "X-Time"},
+        ]));
+        let names = ["Authorization", "X-Token", "X-Key-Id", "X-Signature", "X-Time", "Other"];
+        let text: String = fields.iter().map(|(name, value)| format!("{}: {value}\r\n", names[*name])).collect();
+        let found = ask(&access).with(&text, NOW, Some(&body));
+        prop_assert!(found.is_err(), "{text}");
+        let status = access.refusal(found.expect_err("just seen")).status;
+        prop_assert!(status == 401 || status == 429);
+    }
 }
 
 #[test]
