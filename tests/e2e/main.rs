@@ -4,6 +4,7 @@
 
 mod credentials;
 mod explain;
+mod facts;
 mod gate;
 mod hostile;
 mod http;
