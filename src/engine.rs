@@ -417,6 +417,16 @@ impl Engine {
         self.noted.extend(counted);
     }
 
+    /// Metrics of a run that stops now, with what it leaves behind; `None` without a run.
+    #[must_use]
+    pub fn last_metrics(&self, id: &str) -> Option<Vec<(String, Metric)>> {
+        let rule = self.rule(id)?;
+        let waiting: Vec<usize> = (0..rule.unit.sources.len()).map(|source| self.waiting(id, source)).collect();
+        let mut metrics = self.metrics(id)?;
+        metrics.extend(status::left_behind(rule, &waiting));
+        Some(metrics)
+    }
+
     /// Every counter that eKuiper lacks, zeros included: the body of `GET /counters`.
     #[must_use]
     pub fn counters(&self) -> serde_json::Value {

@@ -592,6 +592,49 @@ fn joins_of_two_streams() {
     assert_eq!(rows_of("CROSS", "").as_array().map(Vec::len), Some(6));
 }
 
+/// A rule that stops says what it did not finish.
+#[test]
+fn a_stopped_rule_counts_what_it_drops() {
+    let mut b = Bench::new(1);
+    b.stream(DEMO);
+    rule(&mut b, "SELECT collect(a) AS l FROM demo GROUP BY COUNTWINDOW(2)", json!({}));
+    (0..3).for_each(|i| b.push("/d", &json!({"a": i}).to_string()));
+    b.settle();
+    b.push("/d", r#"{"a":3}"#);
+    b.push("/d", r#"{"a":4}"#);
+    let metrics = b.engine.last_metrics("r1").expect("it runs");
+    let count = |name: &str| metrics.iter().find(|(n, _)| n == name).map(|(_, v)| format!("{v:?}"));
+    // Two wait in the queue, one row (or its group) in the window, one message in the outbox.
+    assert_eq!(count("source_demo_0_dropped_stopped_total").as_deref(), Some("Int(2)"));
+    assert_eq!(count("rule_0_dropped_stopped_total").as_deref(), Some("Int(1)"));
+    assert_eq!(count("sink_log_0_0_dropped_stopped_total").as_deref(), Some("Int(1)"));
+    assert!(b.engine.stop("r1").is_some() && b.engine.last_metrics("r1").is_none());
+}
+
+/// A join of many rows goes on in pieces; readings are taken and answered between any two.
+#[test]
+fn a_large_join_lets_readings_in() {
+    let mut b = Bench::new(1);
+    b.stream(DEMO);
+    b.stream(r#"CREATE STREAM other () WITH (DATASOURCE="/o", TYPE="httppush")"#);
+    rule(&mut b, "SELECT demo.a FROM demo INNER JOIN other ON demo.a = other.a GROUP BY TUMBLINGWINDOW(ss, 10)", json!({}));
+    for i in 0..300 {
+        b.push("/d", &json!({"a": i}).to_string());
+        b.push("/o", &json!({"a": 2 * i}).to_string());
+        b.settle();
+    }
+    b.pass(60_000);
+    let mut slices = 0;
+    while b.engine.step(b.now) == pushgate::engine::Progress::More {
+        slices += 1;
+        if slices == 20 {
+            b.push("/d", r#"{"a":-1}"#);
+        }
+    }
+    assert!(slices >= 300 * 300 / 2000, "{slices} slices");
+    assert_eq!(rows(&mut b), (0..300).filter(|i| i % 2 == 0).map(|i| json!({"a": i})).collect::<Vec<_>>());
+}
+
 #[test]
 fn a_full_window_is_emitted_early_or_loses_its_oldest_rows() {
     for (options, sql) in [

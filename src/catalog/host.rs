@@ -152,6 +152,11 @@ pub trait Machine {
     /// Metrics of a run in the order in which status shows them. `None` without a run.
     fn metrics(&self, id: &str, now: Now) -> Option<Vec<(String, Metric)>>;
 
+    /// Metrics of a run that stops now, with what it leaves behind.
+    fn last_metrics(&self, id: &str, now: Now) -> Option<Vec<(String, Metric)>> {
+        self.metrics(id, now)
+    }
+
     /// How a run ended by itself; `None` while it goes on and without a run.
     fn ended(&self, id: &str) -> Option<Ended>;
 

@@ -94,6 +94,10 @@ impl Machine for Engine {
         Self::metrics(self, id)
     }
 
+    fn last_metrics(&self, id: &str, _: Now) -> Option<Vec<(String, Metric)>> {
+        Self::last_metrics(self, id)
+    }
+
     fn ended(&self, id: &str) -> Option<Ended> {
         // Only a simulator ends by itself, and an error of a row never ends a run.
         self.is_done(id).then(|| Ended::Done(String::new()))

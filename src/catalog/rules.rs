@@ -434,7 +434,7 @@ impl<H: Host> Control<H> {
         if rule.state == State::Running {
             let name = id.to_owned();
             // The old unit is dropped here, on this thread.
-            let (metrics, _unit) = self.host.engine(move |engine, now| (engine.metrics(&name, now), engine.stop(&name, now)));
+            let (metrics, _unit) = self.host.engine(move |engine, now| (engine.last_metrics(&name, now), engine.stop(&name, now)));
             if let (Some(rule), Some(metrics)) = (self.rules.get_mut(id), metrics) {
                 rule.metrics = metrics;
             }

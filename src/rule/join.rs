@@ -54,6 +54,11 @@ impl Joiner {
         (self.matched, self.rights, self.started) = (false, false, false);
     }
 
+    /// True between the first step and the last.
+    pub(super) const fn is_working(&self) -> bool {
+        self.started
+    }
+
     /// The joined rows, once all is done.
     pub(super) fn places(&self) -> &[u32] {
         self.lists[self.old].get(..self.lens[self.old]).unwrap_or(&[])

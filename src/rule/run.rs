@@ -223,6 +223,12 @@ impl Rule {
         self.windowed.is_holding()
     }
 
+    /// Rows, or groups of rows, that an open window holds.
+    #[must_use]
+    pub fn open_rows(&self) -> usize {
+        self.windowed.open_rows()
+    }
+
     /// No more events will come: event time goes on with the clock from now on.
     pub const fn run_out(&mut self) {
         self.windowed.run_out();
@@ -291,7 +297,8 @@ impl Rule {
         let mut around = Around { stage, tables, scratch: lent.scratch, out: lent.rows };
         let worked = windowed.pump(&mut around, &mut select);
         windowed.counters.split_total += split_total;
-        *fuel = fuel.saturating_sub(SLICE_FUEL / 16);
+        // A piece of a join is a slice of its own: readings wait no longer than one takes.
+        *fuel = if windowed.is_joining() { 0 } else { fuel.saturating_sub(SLICE_FUEL / 16) };
         if delay_ms.get() > 0 {
             for input in inputs {
                 input.due = now.mono.after(Duration::from_millis(delay_ms.get()));

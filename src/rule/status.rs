@@ -48,6 +48,20 @@ pub fn metrics(rule: &Rule, waiting: &[usize], lost: &[u64]) -> Vec<(String, Met
     out
 }
 
+/// What a run that stops now leaves behind: readings in front of each source, an open window, payloads in outboxes.
+#[must_use]
+pub fn left_behind(rule: &Rule, waiting: &[usize]) -> Vec<(String, Metric)> {
+    let mut out = Vec::new();
+    for (source, count) in rule.unit.sources.iter().zip(waiting) {
+        extra(&mut out, &format!("source_{}_0_dropped_stopped_total", source.name), *count as u64);
+    }
+    extra(&mut out, "rule_0_dropped_stopped_total", rule.open_rows() as u64);
+    for sink in &rule.unit.sinks {
+        extra(&mut out, &format!("sink_{}_0_dropped_stopped_total", sink.name()), sink.waiting() as u64);
+    }
+    out
+}
+
 fn extra(out: &mut Vec<(String, Metric)>, name: &str, count: u64) {
     if count > 0 {
         out.push((name.to_owned(), int(count)));

@@ -15,6 +15,9 @@ use crate::value::{Fault, Scratch, Value};
 use crate::window::rows::{self, Rows};
 use crate::window::{After, At, Closed, bounds};
 
+/// Pairs of a join that are looked at in one slice: about a millisecond on a small box.
+const JOIN_PAIRS: u32 = 2000;
+
 impl Windowed {
     /// Does the next thing that is due: a release, a close, a piece of an emission. False when nothing is.
     pub(in crate::rule) fn pump(&mut self, around: &mut Around<'_, '_>, select: &mut Select<'_>) -> bool {
@@ -217,7 +220,7 @@ impl Windowed {
             ready: None,
         };
         if !stage.plan.joins.is_empty() && !open.joined {
-            match self.joiner.step(&collection, Span { from, to, tag }, &stage, select, scratch, SLICE_FUEL / 4) {
+            match self.joiner.step(&collection, Span { from, to, tag }, &stage, select, scratch, JOIN_PAIRS) {
                 Ok(false) => {
                     self.open = Some(open);
                     return;

@@ -209,10 +209,24 @@ impl Windowed {
         self.open.is_some() || !self.rows.is_empty() || !self.groups.is_empty()
     }
 
+    /// Rows kept, or groups that rows were added to.
+    pub(super) fn open_rows(&self) -> usize {
+        let view = self.groups.view();
+        self.rows.len() + view.named().filter(|id| view.key(*id).first() == Some(&super::collect::GROUP)).count()
+    }
+
     /// No more events will come: the watermark goes on with the clock from now on.
     pub(super) const fn run_out(&mut self) {
         if let Some(mark) = &mut self.watermark {
             mark.run_out();
+        }
+    }
+
+    /// True while a join has pairs to look at.
+    pub(super) const fn is_joining(&self) -> bool {
+        match &self.open {
+            Some(open) => !open.joined && self.joiner.is_working(),
+            None => false,
         }
     }
 
