@@ -202,6 +202,7 @@ pub struct Engine {
     inflater: Option<Box<Inflater>>,
     /// What a 415 adds (RFC 9110 §15.5.16).
     accept_encoding: Arc<str>,
+    /// Made with the first endpoint that asks who sends, or bounds it.
     admission: Admission,
     /// Sinks that have something to send since they were last asked for: see [`Engine::take_ready`].
     ready: Vec<SinkId>,
@@ -243,7 +244,7 @@ impl Engine {
             inflater: None,
             noted: Vec::new(),
             accept_encoding: "Accept-Encoding: gzip, deflate\r\n".into(),
-            admission: Admission::new(limits.sender_count, limits.conn_count, limits.stream_count, seed),
+            admission: Admission::unused(),
             ready: Vec::new(),
             simulators: 0,
             seq: 0,
@@ -616,6 +617,10 @@ impl Engine {
         }
         if self.inflater.is_none() && !self.routes.is_empty() {
             self.inflater = Some(Box::new(Inflater::new(self.limits.body_bytes)));
+        }
+        if self.admission.is_unused() && self.routes.iter().any(|route| route.access.remembers_senders()) {
+            let Limits { sender_count, conn_count, stream_count, .. } = self.limits;
+            self.admission = Admission::new(sender_count, conn_count, stream_count, self.seed);
         }
     }
 

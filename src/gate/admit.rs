@@ -142,6 +142,25 @@ pub struct Admission {
 }
 
 impl Admission {
+    /// For endpoints that are all open: it will never be asked about a sender, and takes no memory.
+    #[must_use]
+    pub fn unused() -> Self {
+        Self {
+            entries: vec![Entry::default(); WAYS + 1].into(),
+            seats: vec![Seat::default()].into(),
+            shares: Box::default(),
+            passwords: Bucket::default(),
+            seed: 0,
+            overflow_total: 0,
+        }
+    }
+
+    /// It was made by [`Admission::unused`].
+    #[must_use]
+    pub fn is_unused(&self) -> bool {
+        self.shares.is_empty()
+    }
+
     /// Room for `count` senders, `connections` connections and `streams` queues. `seed` keeps senders from choosing places that are taken.
     #[must_use]
     pub fn new(count: usize, connections: usize, streams: usize, seed: u64) -> Self {

@@ -154,6 +154,12 @@ impl PartialEq for Guard {
 impl Eq for Guard {}
 
 impl Access {
+    /// Somebody is asked who they are, or has a limit.
+    #[must_use]
+    pub const fn remembers_senders(&self) -> bool {
+        !self.is_open() || self.address.is_some()
+    }
+
     /// An endpoint that takes requests from anyone.
     ///
     /// # Panics

@@ -11,6 +11,7 @@ use core::fmt;
 use miniz_oxide::inflate::TINFLStatus;
 use miniz_oxide::inflate::core::{DecompressorOxide, decompress, inflate_flags as flags};
 
+use crate::pages::Pages;
 use crate::wire::Head;
 
 /// How a body is compressed.
@@ -114,7 +115,7 @@ impl core::error::Error for InflateError {}
 pub struct Inflater {
     state: Box<DecompressorOxide>,
     /// One byte more than the limit, so that what is exactly as long as it is told from what is longer.
-    out: Box<[u8]>,
+    out: Pages,
 }
 
 impl fmt::Debug for Inflater {
@@ -127,7 +128,7 @@ impl Inflater {
     /// One for bodies of at most `limit` bytes.
     #[must_use]
     pub fn new(limit: usize) -> Self {
-        Self { state: Box::default(), out: vec![0; limit.saturating_add(1)].into() }
+        Self { state: Box::default(), out: Pages::new(limit.saturating_add(1)) }
     }
 
     fn limit(&self) -> usize {

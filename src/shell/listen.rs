@@ -82,7 +82,7 @@ impl<G: Gate + 'static> DataPort<G> {
     /// Takes all memory the port will ever need and spawns its tasks on `executor`; it listens to nothing yet.
     #[must_use]
     pub fn start(gate: G, settings: Settings, limits: &Limits, clock: Clock, executor: &LocalExecutor<'static>) -> Self {
-        let state = State::new(Port::new(gate, settings), limits, clock.mono());
+        let state = State::new(Port::new(gate, settings), limits);
         let inner = Rc::new(Inner { clock, state: RefCell::new(state) });
         for index in 0..limits.conn_count {
             executor.spawn(serve::attend(Rc::clone(&inner), index)).detach();
@@ -207,7 +207,10 @@ pub(super) struct Inner<G: Gate> {
 
 pub(super) struct State<G: Gate> {
     pub(super) port: Port<G>,
+    /// Those that were used so far; there is room for all.
     pub(super) slots: Vec<Slot<G::Ticket>>,
+    /// The task of each slot, used or not.
+    tasks: Box<[Option<Waker>]>,
     /// Receive buffers, [`CONN_BYTES`] for each slot, and the larger ones that are lent.
     pub(super) buffers: Buffers,
     /// Where the answers of one turn are written before they are sent.
@@ -247,10 +250,25 @@ pub(super) struct Slot<T> {
     /// Its address had too many connections when it came: it is told so and closed.
     pub(super) crowded: bool,
     due: bool,
-    waker: Option<Waker>,
 }
 
 impl<T: Copy> Slot<T> {
+    fn new(now: Instant) -> Self {
+        Self {
+            socket: None,
+            conn: Conn::new(now),
+            peer: Peer::new(IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), false),
+            until: Instant(u64::MAX),
+            kill: Instant(u64::MAX),
+            parked: 0,
+            write_until: None,
+            loan: None,
+            shut: false,
+            crowded: false,
+            due: false,
+        }
+    }
+
     /// Its connection is idle, so a new one may take its place.
     fn may_yield(&self) -> bool {
         self.socket.is_some() && self.parked == 0 && self.conn.is_idle()
@@ -312,31 +330,17 @@ impl Buffers {
 }
 
 impl<G: Gate> State<G> {
-    fn new(port: Port<G>, limits: &Limits, now: Instant) -> Self {
-        let count = u32::try_from(limits.conn_count).unwrap_or(u32::MAX);
-        let slot = |_| Slot {
-            socket: None,
-            conn: Conn::new(now),
-            peer: Peer::new(IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), false),
-            until: Instant(u64::MAX),
-            kill: Instant(u64::MAX),
-            parked: 0,
-            write_until: None,
-            loan: None,
-            shut: false,
-            crowded: false,
-            due: false,
-            waker: None,
-        };
+    fn new(port: Port<G>, limits: &Limits) -> Self {
         Self {
             port,
-            slots: (0..count).map(slot).collect(),
+            slots: Vec::with_capacity(limits.conn_count),
+            tasks: vec![None; limits.conn_count].into(),
             buffers: Buffers::new(limits),
             out: vec![0; OUT_BYTES].into(),
             counters: ConnCounters::default(),
             tls_count: limits.tls_conn_count,
             per_address: 0,
-            free: (0..count).rev().collect(),
+            free: Vec::with_capacity(limits.conn_count),
             open: 0,
             listener: None,
             tls: None,
@@ -356,10 +360,12 @@ impl<G: Gate> State<G> {
         if self.open == 0 {
             wake(&mut self.idle);
         }
-        if let Some(slot) = self.slots.get(index)
-            && let Some(waker) = &slot.waker
-        {
-            waker.wake_by_ref();
+        self.wake_task(index);
+    }
+
+    fn wake_task(&self, index: usize) {
+        if let Some(Some(task)) = self.tasks.get(index) {
+            task.wake_by_ref();
         }
     }
 
@@ -393,7 +399,7 @@ impl<G: Gate> State<G> {
 
     /// A slot is free, and there may be one more connection.
     fn may_take_free(&self) -> bool {
-        !self.free.is_empty() && (self.tls.is_none() || self.open < self.tls_count)
+        (!self.free.is_empty() || self.slots.len() < self.tasks.len()) && (self.tls.is_none() || self.open < self.tls_count)
     }
 
     /// Connections of `addr` that are not on their way out.
@@ -433,14 +439,14 @@ impl<G: Gate> State<G> {
     /// Wakes the connections whose time has run out; gives the next moment to look.
     fn sweep(&mut self, now: Instant) -> Instant {
         let mut next = Instant(u64::MAX);
-        for slot in self.slots.iter_mut().filter(|slot| slot.socket.is_some()) {
+        for (slot, task) in self.slots.iter_mut().zip(&self.tasks).filter(|(slot, _)| slot.socket.is_some()) {
             if now < slot.until {
                 next = next.min(slot.until);
                 continue;
             }
             slot.due = true;
-            if let Some(waker) = &slot.waker {
-                waker.wake_by_ref();
+            if let Some(task) = task {
+                task.wake_by_ref();
             }
         }
         self.sweep_at = next;
@@ -449,11 +455,13 @@ impl<G: Gate> State<G> {
 
     /// A slot for a new connection: a free one, else that of the idle connection that has waited longest.
     fn slot_for_new(&mut self, now: Now) -> Option<usize> {
-        if self.may_take_free()
-            && let Some(index) = self.free.pop()
-        {
+        if self.may_take_free() {
             self.open += 1;
-            return Some(index as usize);
+            let index = self.free.pop().map(|index| index as usize).unwrap_or_else(|| {
+                self.slots.push(Slot::new(now.mono)); // within its capacity
+                self.slots.len() - 1
+            });
+            return Some(index);
         }
         let oldest = |slots: &[Slot<G::Ticket>], fits: &dyn Fn(&Slot<G::Ticket>) -> bool| {
             let found = slots.iter().enumerate().filter(|(_, slot)| fits(slot));
@@ -507,10 +515,8 @@ impl<G: Gate> State<G> {
             slot.socket = Some(socket);
             slot.crowded = !admitted;
             slot.peer = Peer { connection: self.counters.accepted_total, ..Peer::new(addr, tls) };
-            if let Some(waker) = &slot.waker {
-                waker.wake_by_ref();
-            }
         }
+        self.wake_task(index);
         Accepted::One
     }
 }
@@ -519,9 +525,11 @@ impl<G: Gate> Inner<G> {
     /// Ready once slot `index` holds a socket.
     pub(super) fn poll_assigned(&self, index: usize, cx: &mut Context<'_>) -> Poll<()> {
         let mut state = self.state.borrow_mut();
-        let Some(slot) = state.slots.get_mut(index) else { return Poll::Pending };
-        set_waker(&mut slot.waker, cx);
-        if slot.socket.is_some() { Poll::Ready(()) } else { Poll::Pending }
+        if let Some(task) = state.tasks.get_mut(index) {
+            set_waker(task, cx);
+        }
+        let assigned = state.slots.get(index).is_some_and(|slot| slot.socket.is_some());
+        if assigned { Poll::Ready(()) } else { Poll::Pending }
     }
 
     /// Ready once the socket in slot `index` is, or its time has run out, or it has gone.
