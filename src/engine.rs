@@ -198,6 +198,8 @@ pub struct Engine {
     port: PortStats,
     /// What the wire in front counted, as of the last command.
     noted: Vec<(&'static str, i64)>,
+    /// Some endpoint lists web pages.
+    any_origins: bool,
     /// Taken when the first endpoint opens.
     inflater: Option<Box<Inflater>>,
     /// What a 415 adds (RFC 9110 §15.5.16).
@@ -242,6 +244,7 @@ impl Engine {
             sink_scratch: SinkScratch::new(&limits),
             port: PortStats::default(),
             inflater: None,
+            any_origins: false,
             noted: Vec::new(),
             accept_encoding: "Accept-Encoding: gzip, deflate\r\n".into(),
             admission: Admission::unused(),
@@ -615,6 +618,7 @@ impl Engine {
                 feeds: vec![feed],
             });
         }
+        self.any_origins = self.routes.iter().any(|route| !route.origins.is_empty());
         if self.inflater.is_none() && !self.routes.is_empty() {
             self.inflater = Some(Box::new(Inflater::new(self.limits.body_bytes)));
         }
@@ -939,7 +943,7 @@ impl Engine {
     /// Adds what the browser of a listed web page looks for, whatever the answer is.
     fn with_cors(&self, reply: Reply, head: &Head<'_>) -> Reply {
         // Most senders are no web pages, most endpoints list none.
-        if self.routes.iter().all(|r| r.origins.is_empty()) || head.field("origin").is_none() {
+        if !self.any_origins || head.field("origin").is_none() {
             return reply;
         }
         let mut buf = [0; TARGET_BYTES];

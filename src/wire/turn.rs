@@ -76,6 +76,11 @@ impl<G: Gate> Port<G> {
                         let reply = Reply::error(501, HeadError::UnsupportedMethod.message());
                         self.counters.refused(&reply);
                         Verdict::Refuse(reply)
+                    } else if head.method() == Method::Put && head.field("content-range").is_some() {
+                        // RFC 9110 §14.5: part of a representation must not be taken for all of it.
+                        let reply = Reply::error(400, "Content-Range in a PUT (RFC 9110 section 14.5)");
+                        self.counters.refused(&reply);
+                        Verdict::Refuse(reply)
                     } else {
                         self.gate.head(&head, peer, now)
                     };

@@ -524,6 +524,15 @@ fn rfc9110_10_1_1_expect() {
 }
 
 #[test]
+fn rfc9110_14_5_partial_put() {
+    check(&[
+        (b"PUT /put HTTP/1.1~Host: x~Content-Range: bytes 0-1/9~Content-Length: 2~~{}", "400"),
+        (b"@Content-Range: bytes 0-1/9~Content-Length: 2~~{}", "200"),
+        (b"PUT /put HTTP/1.1~Host: x~Range: bytes=0-1~Content-Length: 2~~{}", "200"),
+    ]);
+}
+
+#[test]
 fn rfc9110_8_4_content_encoding() {
     check(&[
         (b"@Content-Encoding: identity~Content-Length: 2~~{}", "200"),
