@@ -14,12 +14,19 @@ use crate::config::credentials;
 use crate::sql::ddl::check_id;
 
 /// A named connection.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Connection {
     /// Its type.
     pub kind: String,
     /// Its properties; `None` when none were given, which lists show as null.
     pub props: Option<Map<String, Value>>,
+}
+
+/// Without secrets of credentials.
+impl core::fmt::Debug for Connection {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "Connection({}, {:?})", self.kind, masked(self.props.as_ref()))
+    }
 }
 
 /// How long what was found out about a peer is told again, in ms.

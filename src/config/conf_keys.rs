@@ -19,13 +19,26 @@ pub(super) struct ConfKeys {
     types: Vec<Kind>,
 }
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 struct Kind {
     name: String,
     /// Sections of the file with the environment laid over.
     sections: Vec<Section>,
     /// What the management API made.
     rest: Vec<(String, Map<String, Value>)>,
+}
+
+/// Without secrets of credentials.
+impl fmt::Debug for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rest = |(name, map): &(String, Map<String, Value>)| {
+            let mut map = map.clone();
+            credentials::mask(&mut map);
+            (name.clone(), map)
+        };
+        let rest: Vec<_> = self.rest.iter().map(rest).collect();
+        f.debug_struct("Kind").field("name", &self.name).field("sections", &self.sections).field("rest", &rest).finish()
+    }
 }
 
 /// One section of a file.

@@ -15,7 +15,7 @@ use super::{
 };
 
 /// One property.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Prop {
     /// Its name, in the documented spelling if it is a known one.
     pub name: String,
@@ -23,6 +23,15 @@ pub struct Prop {
     pub value: Value,
     /// Where the value comes from.
     pub origin: Origin,
+}
+
+/// Without secrets of credentials.
+impl fmt::Debug for Prop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = Map::from_iter([(self.name.clone(), self.value.clone())]);
+        credentials::mask(&mut shown);
+        write!(f, "{}: {} ({})", self.name, shown.get(&self.name).unwrap_or(&Value::Null), self.origin)
+    }
 }
 
 /// The properties in force for one stream.

@@ -2,8 +2,9 @@
 //!
 //! A sender is a credential (by its name) or an address (IPv6 by /64). Each has an [`Entry`] once something bounds it. An entry
 //! whose buckets are full and that holds no connection is forgotten when its place is wanted. When all places where an entry may
-//! stand are taken, its sender shares one entry with all others without one, and that is counted. Time is an argument; nothing
-//! allocates after [`Admission::new`].
+//! stand are taken, its sender shares one entry with all others without one, and that is counted. Half of the table is for
+//! credentials, half for addresses: however many addresses there are, they take no place from who has a credential. Time is an
+//! argument; nothing allocates after [`Admission::new`].
 //!
 //! Buckets hold time: a request takes `1 / requestsPerSecond`, a body `bytes / bytesPerSecond`; a request may go once there is that
 //! much, a body once there is anything at all (so that one larger than the burst is not refused for ever) and leaves a debt behind.
@@ -131,7 +132,7 @@ struct Seat {
 /// See the module text.
 #[derive(Debug)]
 pub struct Admission {
-    /// Sets of [`WAYS`]; the last entry is shared.
+    /// Sets of [`WAYS`], first those of credentials, then those of addresses; the last two entries are shared, one for each.
     entries: Box<[Entry]>,
     seats: Box<[Seat]>,
     shares: Box<[Share]>,
@@ -164,9 +165,9 @@ impl Admission {
     /// Room for `count` senders, `connections` connections and `streams` queues. `seed` keeps senders from choosing places that are taken.
     #[must_use]
     pub fn new(count: usize, connections: usize, streams: usize, seed: u64) -> Self {
-        let sets = count.div_ceil(WAYS).max(1);
+        let sets = count.div_ceil(2 * WAYS).max(1) * 2;
         Self {
-            entries: vec![Entry::default(); sets * WAYS + 1].into(),
+            entries: vec![Entry::default(); sets * WAYS + 2].into(),
             seats: vec![Seat::default(); (connections * 2).next_power_of_two()].into(),
             shares: vec![Share::default(); SHARE_COUNT + streams].into(),
             passwords: Bucket::default(),
@@ -341,13 +342,14 @@ impl Admission {
             Who::Failures(addr) => (3, mix(network(addr) ^ self.seed)),
             Who::Passwords(addr) => (4, mix(network(addr) ^ self.seed)),
         };
-        mix(value ^ mix(self.seed ^ kind)).max(1)
+        // The last bit tells the halves of the table apart.
+        mix(value ^ mix(self.seed ^ kind)).max(2) & !1 | u64::from(kind == 1)
     }
 
     fn set(&self, key: u64) -> core::ops::Range<usize> {
-        let sets = (self.entries.len() - 1) / WAYS;
-        let at = usize::try_from(key % sets as u64).unwrap_or(0) * WAYS;
-        at..at + WAYS
+        let half = (self.entries.len() - 2) / WAYS / 2;
+        let at = usize::try_from((key >> 1) % half as u64).unwrap_or(0) + if key & 1 == 1 { 0 } else { half };
+        at * WAYS..(at + 1) * WAYS
     }
 
     fn find(&self, key: u64) -> Option<usize> {
@@ -368,7 +370,7 @@ impl Admission {
             }
             None => {
                 self.overflow_total += 1;
-                self.entries.len() - 1
+                self.entries.len() - if key & 1 == 1 { 2 } else { 1 }
             }
         }
     }
@@ -564,7 +566,7 @@ mod tests {
 
     #[test]
     fn a_full_table_shares_one_entry_and_counts_it() {
-        let mut table = Admission::new(WAYS, 4, 1, 7);
+        let mut table = Admission::new(2 * WAYS, 4, 1, 7);
         let pace = Pace::of(&conf(1, 1));
         let now = Instant(1);
         let addr = |n: u8| Who::Address([10, 0, 0, n].into());
@@ -575,6 +577,11 @@ mod tests {
         assert_eq!(table.look(addr(100), &pace, now), Ok(()));
         table.take(addr(100), &pace, 1, 0, now);
         assert!(table.look(addr(101), &pace, now).is_err(), "it shares the entry of 100");
+        assert_eq!(table.overflow_total, 3);
+        for name in ["a", "b"] {
+            assert_eq!(table.look(Who::Credential(name), &pace, now), Ok(()), "addresses take no place from credentials");
+            table.take(Who::Credential(name), &pace, 1, 0, now);
+        }
         assert_eq!(table.overflow_total, 3);
         // Once the others are at rest there is room again.
         assert_eq!(table.look(addr(101), &pace, Instant(2_000_000_000)), Ok(()));

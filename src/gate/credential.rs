@@ -308,9 +308,10 @@ impl Access {
                 Err(twice) => fault = twice,
             }
         }
+        let mut shown = Shown::default();
         for (index, one) in (0_u16..).zip(&self.list) {
             match &one.kind {
-                Kind::Signature { conf, .. } => match signed(conf, head, now.wall) {
+                Kind::Signature { conf, .. } => match shown.signed(conf, head, now.wall) {
                     Ok(true) => return admission.failures(peer.addr, now.mono).map_or(Ok(Found::Signed(index)), |s| Err(Fault::Busy(s))),
                     Ok(false) => {}
                     Err(found) => fault = found,
@@ -342,7 +343,7 @@ impl Access {
     /// [`Fault::Signature`], or [`Fault::Stale`] when the body took so long that its time has run out.
     pub fn verify(&self, index: u16, head: &Head<'_>, body: &[u8], now: Now) -> Result<(), Fault> {
         let Some(Credential { kind: Kind::Signature { conf, key }, .. }) = self.get(index) else { return Err(Fault::Wrong) };
-        if !signed(conf, head, now.wall)? {
+        if !Shown::default().signed(conf, head, now.wall)? {
             return Err(Fault::Wrong);
         }
         let signature = single(head, &conf.signature_field)?.and_then(signature).ok_or(Fault::Signature)?;
@@ -542,20 +543,45 @@ fn single<'b>(head: &Head<'b>, name: &str) -> Result<Option<&'b [u8]>, Fault> {
     }
 }
 
-/// Whether a head claims to be signed with that key, in time.
-fn signed(conf: &HmacConf, head: &Head<'_>, now: Timestamp) -> Result<bool, Fault> {
-    if single(head, &conf.signature_field)?.is_none() {
-        return Ok(false);
+/// What the fields of signatures say, looked up once for all keys that share them.
+#[derive(Default)]
+struct Shown<'a> {
+    signature: Option<(&'a str, Result<bool, Fault>)>,
+    key_id: Option<(&'a str, Result<Option<&'a [u8]>, Fault>)>,
+}
+
+impl<'a> Shown<'a> {
+    /// Whether a head claims to be signed with that key, in time.
+    fn signed(&mut self, conf: &'a HmacConf, head: &Head<'a>, now: Timestamp) -> Result<bool, Fault> {
+        let signature = match self.signature {
+            Some((field, known)) if field == conf.signature_field => known,
+            _ => {
+                let found = single(head, &conf.signature_field).map(|value| value.is_some());
+                self.signature = Some((&conf.signature_field, found));
+                found
+            }
+        };
+        if !signature? {
+            return Ok(false);
+        }
+        if let Some(id) = &conf.key_id {
+            let shown = match self.key_id {
+                Some((field, known)) if field == conf.key_id_field => known,
+                _ => {
+                    let found = single(head, &conf.key_id_field);
+                    self.key_id = Some((&conf.key_id_field, found));
+                    found
+                }
+            };
+            if shown? != Some(id.as_bytes()) {
+                return Ok(false);
+            }
+        }
+        let Some(field) = &conf.timestamp_field else { return Ok(true) };
+        let time = single(head, field)?.and_then(timestamp).ok_or(Fault::Stale)?;
+        let skew = now.0.saturating_sub(time).unsigned_abs();
+        if u128::from(skew) > conf.max_skew.as_millis() { Err(Fault::Stale) } else { Ok(true) }
     }
-    if let Some(id) = &conf.key_id
-        && single(head, &conf.key_id_field)? != Some(id.as_bytes())
-    {
-        return Ok(false);
-    }
-    let Some(field) = &conf.timestamp_field else { return Ok(true) };
-    let time = single(head, field)?.and_then(timestamp).ok_or(Fault::Stale)?;
-    let skew = now.0.saturating_sub(time).unsigned_abs();
-    if u128::from(skew) > conf.max_skew.as_millis() { Err(Fault::Stale) } else { Ok(true) }
 }
 
 /// Seconds since the epoch, or milliseconds when there are more digits than seconds will have before the year 5138.

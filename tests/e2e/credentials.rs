@@ -229,6 +229,18 @@ fn streams_of_one_endpoint_must_agree() {
 }
 
 #[test]
+fn no_secret_is_in_debug() {
+    use pushgate::config::{Config, File, Input};
+    let push = "k: {credentials: [{name: a, type: bearer, secret: s3cret}]}\nj: {credentials: s3cret}\n";
+    let sources = [("httppush", File { name: "h.yaml", text: push })];
+    let mut config = Config::load(&Input { main: None, sources: &sources, env: &[] }).expect("it loads");
+    let made = json!({"Credentials": [{"name": "b", "type": "basic", "secret": "s3cret"}]});
+    config.set_conf_key("httppush", "m", made.as_object().expect("an object").clone());
+    let text = format!("{config:?} {config:#?} {:?} {:?}", config.conf_key("httppush", "k"), config.conf_key("httppush", "m"));
+    assert!(text.contains("credentials") && text.contains("******") && !text.contains("s3cret"), "{text}");
+}
+
+#[test]
 fn no_secret_is_ever_shown() {
     const SECRETS: [&str; 5] = ["bearer-s3cret", "basic-s3cret", "header-s3cret", "hmac-s3cret", "file-s3cret"];
     let scratch = Scratch::new();
