@@ -267,7 +267,8 @@ fn add<'a, S: AsRef<[u8]> + AsMut<[u8]>>(
     let outcome = match arguments(aggregate, ev) {
         Ok(None) => return Ok(()),
         Ok(Some((value, second))) => take(store, group, index, &mut acc, kind, value, second, ev.ctx.scratch),
-        Err(fault) => Err(Trouble::Fault(fault)),
+        Err(Fault::FULL) => Err(Trouble::Fault(Fault::FULL)),
+        Err(fault) => Err(Trouble::Fault(no_operand(kind, acc.0[TAG], fault, ev.ctx.scratch))),
     };
     match outcome {
         Ok(()) => {}
@@ -283,6 +284,24 @@ fn add<'a, S: AsRef<[u8]> + AsMut<[u8]>>(
         place.copy_from_slice(&acc.0);
     }
     Ok(())
+}
+
+/// The fault of a row whose argument is one, as eKuiper words it: a value of a wrong type.
+fn no_operand<'a>(kind: Kind, tag: u8, fault: Fault<'a>, scratch: &Scratch<'a>) -> Fault<'a> {
+    let text = fault.text;
+    let run = match kind {
+        Kind::Avg => "run avg function error: ",
+        Kind::Sum => "run sum function error: ",
+        Kind::Max | Kind::Min => "",
+        _ => return fault,
+    };
+    match tag {
+        NOTHING => scratch.fault(format_args!("{run}found invalid arg *errors.errorString({text})")),
+        INT if run.is_empty() => scratch.fault(format_args!("requires int64 but found *errors.errorString({text})")),
+        INT => scratch.fault(format_args!("requires int but found *errors.errorString({text})")),
+        FLOAT => scratch.fault(format_args!("requires float64 but found *errors.errorString({text})")),
+        _ => scratch.fault(format_args!("requires string but found *errors.errorString({text})")),
+    }
 }
 
 /// The values of the arguments for this row; `None` if FILTER leaves it out.

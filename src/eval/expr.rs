@@ -285,10 +285,10 @@ impl<'c, 'a> Evaluator<'c, 'a> {
     fn case(&self, value: Option<&'a Expr>, arms: &'a [(Expr, Expr)], otherwise: Option<&'a Expr>) -> Eval<'a> {
         self.ctx.spend(1)?;
         let wrap = |fault: Fault<'a>| self.ctx.scratch.fault(format_args!("evaluate case expression error: {}", fault.text));
-        let value = value.map(|e| self.eval(e)).transpose().map_err(wrap)?;
+        let value = value.map(|e| self.eval(e));
         for (when, then) in arms {
             let hit = match value {
-                Some(value) => operate(Op::Eq, value, self.eval(when).map_err(wrap)?, self.ctx).map_err(wrap)?,
+                Some(value) => self.equals(value, self.eval(when)).map_err(wrap)?,
                 None => self.eval(when).map_err(wrap)?,
             };
             if matches!(hit, Value::Bool(true)) {
@@ -296,6 +296,21 @@ impl<'c, 'a> Evaluator<'c, 'a> {
             }
         }
         otherwise.map_or(Ok(Value::Null), |e| self.eval(e))
+    }
+
+    /// `value = when` of a CASE, where a fault on one side is a value like others: unequal to nil, and no operand.
+    fn equals(&self, value: Eval<'a>, when: Eval<'a>) -> Eval<'a> {
+        let s = self.ctx.scratch;
+        let shown = |side: Eval<'a>| match side {
+            Ok(value) => typed(value, s),
+            Err(fault) => s.format(format_args!("*errors.errorString({})", fault.text)),
+        };
+        match (value, when) {
+            (Err(Fault::FULL), _) | (_, Err(Fault::FULL)) => Err(Fault::FULL),
+            (Ok(Value::Null), _) | (_, Ok(Value::Null)) => Ok(Value::Bool(false)),
+            (Ok(value), Ok(when)) => operate(Op::Eq, value, when, self.ctx),
+            (value, when) => Err(s.fault(format_args!("invalid operation {} = {}", shown(value)?, shown(when)?))),
+        }
     }
 
     fn one_of(&self, value: &'a Expr, list: &'a [Expr], not: bool) -> Eval<'a> {

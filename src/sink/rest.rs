@@ -382,7 +382,7 @@ fn check_url(url: &str) -> Result<bool, String> {
     let path = &literal[..literal.find(['?', '#']).unwrap_or(literal.len())];
     for (at, _) in path.match_indices('%') {
         if !path.get(at + 1..at + 3).is_some_and(|hex| hex.bytes().all(|b| b.is_ascii_hexdigit())) {
-            let end = path.char_indices().map(|(i, _)| i).chain([path.len()]).filter(|i| *i <= at + 3).last().unwrap_or(path.len());
+            let end = path.char_indices().map(|(i, _)| i).chain([path.len()]).rfind(|i| *i <= at + 3).unwrap_or(path.len());
             return Err(format!("Invalid url {url}: invalid URL escape {:?}", &path[at..end]));
         }
     }
