@@ -149,13 +149,18 @@ fn reset_state<H: Host>(control: &Control<H>, call: &Call<'_>) -> Result<Respons
     Err(Fault::plain(format!("stream {stream} not found in topo")))
 }
 
-fn scan_tables<H: Host>(control: &Control<H>, id: &str) -> Result<Response, Fault> {
+fn scan_tables<H: Host>(control: &mut Control<H>, id: &str) -> Result<Response, Fault> {
     let prefix = format!("failed to get topology for rule {id}");
     let Some(rule) = control.rule(id) else { return Err(Fault::missing(format!("Rule {id} is not found")).under(&prefix)) };
     if !rule.state.is_live() {
         return Err(Fault::plain("topology not initialized, rule may not have been started").under(&prefix));
     }
     let joins = rule.topo.as_ref().is_some_and(|topo| topo.edges.keys().any(|name| name.contains("join_aligner")));
+    let rows = control.scanned(id);
+    if joins && !rows.is_empty() {
+        let item = |(name, row): (String, String)| format!("{{\"emitter\":{},\"content\":{row}}}", json_string(&name));
+        return Ok(Response::json(format!("[{}]", rows.into_iter().map(item).collect::<Vec<_>>().join(","))));
+    }
     let why = if joins { "unable to find tuples for the given scan table".to_owned() } else { format!("join node is not found for {id}") };
     Err(Fault::plain(format!("scan table error: {why}")))
 }

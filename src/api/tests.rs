@@ -429,3 +429,18 @@ fn every_route_answers_something() {
         }
     }
 }
+
+#[test]
+fn rows_of_scan_tables() {
+    let mut c = ready();
+    let table = STREAM.replace("STREAM demo", "TABLE kept").replace("/a", "/f");
+    assert_eq!(send(&mut c, "POST", "/tables", &table).status, 201);
+    for (id, name) in [("j1", "kept"), ("j2", "tab")] {
+        let sql = format!("SELECT * FROM demo INNER JOIN {name} ON demo.a = {name}.a");
+        let rule = RULE.replace("\"r1\"", &format!("\"{id}\"")).replace("SELECT * FROM demo", &sql);
+        assert_eq!(send(&mut c, "POST", "/rules", &rule).status, 201);
+    }
+    assert_eq!(send(&mut c, "GET", "/rules/j1/scantables", "").body_text(), r#"[{"emitter":"kept","content":{"id":1}}]"#);
+    assert!(send(&mut c, "GET", "/rules/j2/scantables", "").body_text().contains("unable to find tuples for the given scan table"));
+    assert!(send(&mut c, "GET", "/rules/r1/scantables", "").body_text().contains("join node is not found for r1"));
+}

@@ -230,10 +230,7 @@ impl<H: Host> Control<H> {
                 continue;
             }
             asked += 1;
-            let result = self
-                .host
-                .reach(&addr)
-                .map_err(|why| format!("found error when connecting for {shown}: network Error : dial tcp {addr}: connect: {why}"));
+            let result = self.host.reach(&addr).map_err(|why| unreachable(&shown, &addr, &why));
             self.peers.insert(id.clone(), (now, result));
         }
     }
@@ -244,11 +241,16 @@ impl<H: Host> Control<H> {
     /// That there is none in them, or why it cannot be reached.
     pub fn ping(&mut self, what: &str, kind: &str, props: &Map<String, Value>) -> Result<(), Fault> {
         let connection = Connection { kind: kind.to_owned(), props: Some(props.clone()) };
-        // Only what sends over HTTP has a peer that can be tried.
-        let peer = if what == "sink" && kind == "rest" { peer(&connection) } else { None };
-        let Some((_, addr)) = peer else { return Err(Fault::plain(format!("{what} {kind} doesn't support ping connection"))) };
-        self.host.reach(&addr).map_err(|why| Fault::plain(format!("dial tcp {addr}: connect: {why}")))
+        // eKuiper tries brokers alone.
+        let peer = if what != "lookup source" && kind == "mqtt" { peer(&connection) } else { None };
+        let Some((shown, addr)) = peer else { return Err(Fault::plain(format!("{what} {kind} doesn't support ping connection"))) };
+        self.host.reach(&addr).map_err(|why| Fault::new(Fault::IO, unreachable(&shown, &addr, &why)))
     }
+}
+
+/// eKuiper's sentence about a peer that cannot be reached.
+fn unreachable(shown: &str, addr: &str, why: &str) -> String {
+    format!("found error when connecting for {shown}: network Error : dial tcp {addr}: connect: {why}")
 }
 
 /// What waits for others to connect has no peer.
@@ -343,6 +345,21 @@ mod tests {
         assert!(c.connection_json("m").expect("m").ends_with(r#""status":"connected"}"#));
         c.create_connection("x", "nosuch", None).expect("any type");
         assert!(c.connection_json("x").expect("x").contains("\"connecting\""));
+    }
+
+    #[test]
+    fn a_broker_can_be_tried() {
+        let mut c = control();
+        let server = props(json!({"server": "tcp://127.0.0.1:1"})).expect("object");
+        for what in ["source", "sink"] {
+            let e = c.ping(what, "mqtt", &server).expect_err("nobody there");
+            assert_eq!(e.code, Fault::IO);
+            assert!(e.message.ends_with("dial tcp 127.0.0.1:1: connect: connection refused"), "{e}");
+        }
+        c.host.reachable = true;
+        assert_eq!(c.ping("sink", "mqtt", &server), Ok(()));
+        let url = props(json!({"url": "http://127.0.0.1:1"})).expect("object");
+        assert_eq!(c.ping("sink", "rest", &url).expect_err("as eKuiper").message, "sink rest doesn't support ping connection");
     }
 
     #[test]

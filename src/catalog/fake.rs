@@ -69,7 +69,10 @@ impl Machine for FakeEngine {
         if let Some(sink) = def.actions.iter().flat_map(|a| a.keys()).find(|k| *k == "bad") {
             return Err(Fault::new(Fault::EXECUTOR, format!("sink {sink} is not defined")));
         }
-        let edges = BTreeMap::from([(names.first().cloned().unwrap_or_default(), vec!["op_2_decoder".to_owned()])]);
+        let mut edges = BTreeMap::from([(names.first().cloned().unwrap_or_default(), vec!["op_2_decoder".to_owned()])]);
+        if names.len() > 1 {
+            edges.insert("op_3_join_aligner".to_owned(), Vec::new());
+        }
         let unit = Unit { id: def.id.clone(), sql: def.sql.clone(), needs_port };
         let reads = def.sources().map(|name| (name.to_owned(), Some(vec!["a".to_owned()]))).collect();
         let warnings = if def.sql.contains("odd") { vec!["odd".to_owned()] } else { Vec::new() };
@@ -117,6 +120,11 @@ impl Machine for FakeEngine {
     fn set_access(&mut self, newer: &[(String, std::sync::Arc<crate::gate::credential::Access>)]) -> Result<usize, String> {
         self.log.extend(newer.iter().map(|(name, access)| format!("access of {name}: {access:?}")));
         Ok(newer.len())
+    }
+
+    fn scanned(&self, id: &str) -> Vec<(String, String)> {
+        let rows = self.runs.get(id).is_some_and(|unit| unit.sql.contains("JOIN kept"));
+        if rows { vec![("kept".to_owned(), r#"{"id":1}"#.to_owned())] } else { Vec::new() }
     }
 
     fn needs_data_port(&self) -> bool {

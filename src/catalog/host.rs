@@ -166,6 +166,9 @@ pub trait Machine {
     /// Streams that share an endpoint would no longer agree: everything stays as it was.
     fn set_access(&mut self, newer: &[(String, Arc<Access>)]) -> Result<usize, String>;
 
+    /// The rows that a run's scan tables hold, oldest first: name of the table, and the row as JSON.
+    fn scanned(&self, id: &str) -> Vec<(String, String)>;
+
     /// Whether any run needs the data port.
     fn needs_data_port(&self) -> bool;
 
@@ -236,6 +239,8 @@ impl Fault {
     pub const UNDEFINED: u32 = 1000;
     /// A general error.
     pub const GENERAL: u32 = 1001;
+    /// A peer could not be reached.
+    pub const IO: u32 = 1003;
     /// What was named does not exist; the only code that is answered with 404.
     pub const NOT_FOUND: u32 = 1002;
     /// A source or a sink could not be set up.

@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use super::host::{Compiled, Ended, Fault, Machine, Topo};
 use super::sources::Sources;
+use crate::encode;
 use crate::engine::Engine;
 use crate::gate::credential::Access;
+use crate::json::write::Out;
 use crate::rule::RuleDef;
 use crate::rule::compile::{self, Definitions, PlanFault, Surroundings};
 use crate::rule::run::RuleUnit;
@@ -14,6 +16,7 @@ use crate::source::{Feed, resolve};
 use crate::sql::ddl::Create;
 use crate::sql::plan::{Plan, SlotKind};
 use crate::time::Now;
+use crate::value::Scratch;
 
 impl Definitions for Sources {
     fn source(&self, name: &str) -> Option<Arc<Create>> {
@@ -105,6 +108,24 @@ impl Machine for Engine {
 
     fn set_access(&mut self, newer: &[(String, Arc<Access>)]) -> Result<usize, String> {
         Self::set_access(self, newer).map_err(|fault| fault.0)
+    }
+
+    fn scanned(&self, id: &str) -> Vec<(String, String)> {
+        let Some(rule) = self.rule(id) else { return Vec::new() };
+        let mut text = vec![0; self.limits().payload_bytes];
+        let mut work = vec![0; self.limits().scratch_bytes];
+        let mut rows = Vec::new();
+        for (name, table) in rule.tables() {
+            for row in table.rows() {
+                let scratch = Scratch::new(&mut work);
+                let mut out = Out::new(&mut text);
+                // A row that is larger than a payload is not shown.
+                if encode::plain(&mut out, row, &scratch).is_ok() {
+                    rows.push((name.to_owned(), String::from_utf8_lossy(out.written()).into_owned()));
+                }
+            }
+        }
+        rows
     }
 
     fn needs_data_port(&self) -> bool {

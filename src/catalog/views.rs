@@ -115,6 +115,12 @@ impl<H: Host> Control<H> {
             .engine(move |engine, now| live.into_iter().filter_map(|id| engine.metrics(&id, now).map(|metrics| (id, metrics))).collect())
     }
 
+    /// The rows that a running rule's scan tables hold: name of the table, and the row as JSON.
+    pub fn scanned(&mut self, id: &str) -> Vec<(String, String)> {
+        let id = id.to_owned();
+        self.host.engine(move |engine, _| engine.scanned(&id))
+    }
+
     /// For each rule: its state, and the last exception with the count of its operator.
     pub fn all_status(&mut self) -> String {
         self.settle_all();

@@ -206,6 +206,12 @@ impl Rule {
         self.unit.sinks.iter().filter_map(SinkUnit::tick_until).min()
     }
 
+    /// The scan tables, each with the name of its source.
+    pub fn tables(&self) -> impl Iterator<Item = (&str, &Table)> {
+        let named = self.unit.sources.iter().zip(&self.tables);
+        named.filter_map(|(spec, table)| Some((spec.name.as_str(), table.as_ref()?)))
+    }
+
     /// The readers, to be given back when the rule stops.
     pub fn readers(&self) -> impl Iterator<Item = (FeedId, ReaderId)> {
         self.inputs.iter().map(|i| (i.feed, i.reader))
@@ -337,6 +343,11 @@ impl Rule {
                 ring.take(reader);
                 let ops = self.unit.ops.sources[index];
                 self.unit.ops.at(ops.source).pass(lent.now.wall);
+                if let Some(limiter) = ops.rate_limit {
+                    let limiter = self.unit.ops.at(limiter);
+                    limiter.take(lent.now.wall);
+                    limiter.messages_processed_total += 1;
+                }
             }
             self.inputs[index].due = lent.now.mono.after(interval);
         }
@@ -353,6 +364,9 @@ impl Rule {
         let now = lent.now.wall;
         if first && !self.again {
             self.unit.ops.at(ops.source).pass(now);
+            if let Some(limiter) = ops.rate_limit {
+                self.unit.ops.at(limiter).pass(now);
+            }
             if let Some(decoder) = ops.decoder {
                 self.unit.ops.at(decoder).take(now);
             }
@@ -424,6 +438,10 @@ impl Rule {
                     if table.push(row).is_err() {
                         let fault = "a table row is larger than the table's memory: raise limits.stateBytes";
                         select.ops.at(select.ops.project).fail(fault, now.wall);
+                    } else if let Some(aligner) = select.ops.join_aligner {
+                        let aligner = select.ops.at(aligner);
+                        aligner.take(now.wall);
+                        aligner.messages_processed_total += 1;
                     }
                 }
                 Err(fault) => select.fail(source_ops.decoder.unwrap_or(source_ops.source), fault),

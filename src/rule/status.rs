@@ -20,20 +20,25 @@ pub enum Metric {
 /// Metrics of a run. `waiting`: readings that wait in front of each source.
 #[must_use]
 pub fn metrics(rule: &Rule, waiting: &[usize], lost: &[u64]) -> Vec<(String, Metric)> {
-    let mut out = Vec::new();
+    // Sources first, sinks last, whatever lies between them.
+    let (mut out, mut between, mut sinks) = (Vec::new(), Vec::new(), Vec::new());
     let ops = &rule.unit.ops;
     for (index, op) in ops.list.iter().enumerate() {
         let source = ops.sources.iter().position(|s| s.decoder.unwrap_or(s.source) == index);
         let buffered = source.and_then(|s| waiting.get(s)).copied();
-        operator(&mut out, &op.name, &op.stats, buffered, op.conn.as_ref());
+        let place = if op.conn.is_some() { &mut out } else { &mut between };
+        operator(place, &op.name, &op.stats, buffered, op.conn.as_ref());
     }
     for sink in &rule.unit.sinks {
         for op in sink.ops() {
             let name = format!("{}_{}", op.role, op.name);
             let buffered = op.conn.map(|_| sink.waiting());
-            operator(&mut out, &name, op.stats, buffered, op.conn);
+            let place = if op.conn.is_some() { &mut sinks } else { &mut between };
+            operator(place, &name, op.stats, buffered, op.conn);
         }
     }
+    out.append(&mut between);
+    out.append(&mut sinks);
     for (source, count) in rule.unit.sources.iter().zip(lost) {
         extra(&mut out, &format!("source_{}_0_dropped_queue_total", source.name), *count);
     }

@@ -159,5 +159,6 @@ fn reply(response: api::Response) -> Reply {
             reply.with(name, &value)
         };
     }
-    reply
+    // As eKuiper's port: clients that keep idle connections must not use up the few that there are.
+    reply.closing()
 }
