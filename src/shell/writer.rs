@@ -23,8 +23,9 @@ use miniz_oxide::deflate::core::{CompressorOxide, TDEFLFlush, TDEFLStatus, compr
 use super::net::reason;
 use crate::pages::Pages;
 use crate::ring::{Overflow, Parts, ReaderId, Refused, Ring};
-use crate::sink::file::{FILES_MAX, FileOpen, FileType, FileWrite, footer, resume, separator};
+use crate::sink::file::{FILES_MAX, FileOpen, FileType, FileWrite, Packing, footer, resume, separator};
 use crate::sink::squeeze::{GZIP_HEAD, compressor, gzip_tail};
+use crate::sink::zstd;
 
 /// Longest time that compressed payloads wait for more before they can be read back.
 pub const SETTLE: Duration = Duration::from_millis(500);
@@ -153,12 +154,16 @@ impl Handle {
             Some(FileType::Json) => 2,
             Some(FileType::Csv) => 3,
         };
-        let gzip = to.open.is_some_and(|open| open.gzip);
+        let packing = match to.open.map(|open| open.packing) {
+            None | Some(Packing::Plain) => 0,
+            Some(Packing::Gzip) => 1,
+            Some(Packing::Zstd) => 2,
+        };
         let mut meta = [0; Meta::BYTES];
         meta[..8].copy_from_slice(&seq.to_le_bytes());
         meta[8..12].copy_from_slice(&number(self.user).to_le_bytes());
         meta[12..16].copy_from_slice(&number(path.len()).to_le_bytes());
-        meta[16..20].copy_from_slice(&[to.slot, kind, u8::from(gzip), u8::from(to.close)]);
+        meta[16..20].copy_from_slice(&[to.slot, kind, packing, u8::from(to.close)]);
         // Head, path and header lie in one part, so they are put together here.
         self.push(WRITE, &meta, &[path.as_bytes(), header.as_bytes()], body)
     }
@@ -256,7 +261,7 @@ impl User {
     }
 }
 
-/// The fixed part of a command: seq u64, user u32, path length u32, slot, kind, gzip, close.
+/// The fixed part of a command: seq u64, user u32, path length u32, slot, kind, packing, close.
 struct Meta<'m>(&'m [u8]);
 
 impl Meta<'_> {
@@ -399,13 +404,15 @@ struct Slot {
     path: String,
     header: String,
     kind: Option<FileType>,
-    is_gzip: bool,
+    packing: Packing,
     open: Option<Open>,
 }
 
 struct Open {
     file: fs::File,
     gzip: Option<Gzip>,
+    /// Every piece is a zstd frame of its own.
+    zstd: bool,
     /// What comes before the next payload.
     lead: &'static str,
     with_header: bool,
@@ -427,13 +434,17 @@ impl Slot {
             self.path = String::from_utf8_lossy(path).into_owned();
             self.header = String::from_utf8_lossy(header).into_owned();
             self.kind = Some(kind);
-            self.is_gzip = meta.byte(18) != 0;
+            self.packing = match meta.byte(18) {
+                0 => Packing::Plain,
+                1 => Packing::Gzip,
+                _ => Packing::Zstd,
+            };
         }
         let Some(kind) = self.kind else { return Err("no file was named".to_owned()) };
         let open = match &mut self.open {
             Some(open) => open,
             None => {
-                let spec = FileOpen { path: &self.path, kind, header: &self.header, gzip: self.is_gzip };
+                let spec = FileOpen { path: &self.path, kind, header: &self.header, packing: self.packing };
                 self.open.insert(Open::new(&spec).map_err(|e| reason(&e))?)
             }
         };
@@ -510,13 +521,20 @@ impl Open {
             file.set_len(len)?;
         }
         file.seek(SeekFrom::Start(len))?;
-        let gzip = spec.gzip.then(Gzip::new);
-        Ok(Self { file, gzip, lead: on.lead, with_header: on.header, len })
+        let gzip = (spec.packing == Packing::Gzip).then(Gzip::new);
+        Ok(Self { file, gzip, zstd: spec.packing == Packing::Zstd, lead: on.lead, with_header: on.header, len })
     }
 
     /// Writes all of `bytes`, or fails.
     fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
         match &mut self.gzip {
+            None if self.zstd => {
+                let mut frame = vec![0; zstd::frame_bytes(bytes.len())];
+                let len = zstd::frame(bytes, &mut frame).ok_or_else(|| io::Error::other("the compressor failed"))?;
+                self.file.write_all(&frame[..len])?;
+                self.len += len as u64;
+                Ok(())
+            }
             None => {
                 self.file.write_all(bytes)?;
                 self.len += bytes.len() as u64;
@@ -648,7 +666,7 @@ mod tests {
             let dir = Dir::new(&format!("restart-{kind:?}-{header}"));
             let path = dir.path("deep/er/o.txt");
             let writer = Writer::start(1 << 16).expect("a thread");
-            let open = Some(FileOpen { path: &path, kind, header, gzip: false });
+            let open = Some(FileOpen { path: &path, kind, header, packing: Packing::Plain });
             let handle = writer.open();
             put(&handle, 1, open, first[0]);
             put(&handle, 2, None, first[1]);
@@ -666,7 +684,7 @@ mod tests {
         let dir = Dir::new("gzip");
         let path = dir.path("o.gz");
         let writer = Writer::start(1 << 16).expect("a thread");
-        let open = Some(FileOpen { path: &path, kind: FileType::Lines, header: "", gzip: true });
+        let open = Some(FileOpen { path: &path, kind: FileType::Lines, header: "", packing: Packing::Gzip });
         let long = "x".repeat(20_000);
         let handle = writer.open();
         put(&handle, 1, open, "a");
@@ -691,7 +709,7 @@ mod tests {
         let path = dir.path("in/o.txt");
         let writer = Writer::start(1 << 16).expect("a thread");
         let handle = writer.open();
-        put(&handle, 1, Some(FileOpen { path: &path, kind: FileType::Lines, header: "", gzip: false }), "a");
+        put(&handle, 1, Some(FileOpen { path: &path, kind: FileType::Lines, header: "", packing: Packing::Plain }), "a");
         drained(&writer);
         let told = progress(&handle);
         assert_eq!((told.seq, told.count, told.failed), (1, 1, 1));
@@ -710,7 +728,7 @@ mod tests {
         let writer = Writer::start(1024).expect("a thread");
         let handle = writer.open();
         let body = "y".repeat(300);
-        put(&handle, 1, Some(FileOpen { path: &path, kind: FileType::Lines, header: "", gzip: false }), "a");
+        put(&handle, 1, Some(FileOpen { path: &path, kind: FileType::Lines, header: "", packing: Packing::Plain }), "a");
         let mut written = 1;
         for seq in 2..200 {
             while !handle.write(seq, &FileWrite { slot: 0, open: None, close: false }, body.as_bytes()) {

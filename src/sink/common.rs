@@ -16,6 +16,7 @@ pub(super) enum Compression {
     Zlib,
     /// Deflate without any frame: eKuiper's `flate`.
     Flate,
+    Zstd,
 }
 
 impl Compression {
@@ -27,8 +28,8 @@ impl Compression {
             "gzip" => Ok(Some(Self::Gzip)),
             "zlib" => Ok(Some(Self::Zlib)),
             "flate" => Ok(Some(Self::Flate)),
-            "zstd" => Err("compression zstd is not part of this build: use gzip, zlib or flate".into()),
-            other => Err(format!("unsupported compression: {other}, expected gzip, zlib or flate")),
+            "zstd" => Ok(Some(Self::Zstd)),
+            other => Err(format!("unsupported compression: {other}, expected gzip, zlib, flate or zstd")),
         }
     }
 }
@@ -180,7 +181,7 @@ mod tests {
             (r#"{"lingerInterval":"1x"}"#, "lingerInterval"),
             (r#"{"bufferLength":-1}"#, "bufferLength"),
             (r#"{"compression":"lz4"}"#, "lz4"),
-            (r#"{"compression":"zstd"}"#, "zstd"),
+            (r#"{"compression":"lz4"}"#, "lz4"),
             (r#"{"encryption":"aes"}"#, "encryption"),
             (r#"{"memoryCacheThreshold":4,"bufferPageSize":4,"maxDiskCache":2}"#, "maxDiskCache must be greater"),
             (r#"{"memoryCacheThreshold":2,"bufferPageSize":4}"#, "memoryCacheThreshold must be greater"),

@@ -185,9 +185,7 @@ mod tests {
 
     #[test]
     fn what_is_refused_or_ignored() {
-        for text in
-            ["{}", r#"{"oauth":null}"#, r#"{"oauth":{}}"#, r#"{"oauth":{"access":{}}}"#, r#"{"oauth":{"access":{"url":"","expire":"x"}}}"#]
-        {
+        for text in ["{}", r#"{"oauth":null}"#, r#"{"oauth":{"access":{}}}"#, r#"{"oauth":{"access":{"url":"","expire":"x"}}}"#] {
             assert!(read(text, &[]).expect(text).is_none(), "{text}");
         }
         for (text, why) in [

@@ -221,9 +221,14 @@ impl Rest {
         if body_type != "none" && !given(&fields, "content-type") {
             fields.insert(0, ("Content-Type".into(), Word::plain(content_type)));
         }
-        if matches!(Compression::parse(text(props, "compression")?.unwrap_or("")), Ok(Some(Compression::Gzip))) {
+        let coding = match Compression::parse(text(props, "compression")?.unwrap_or("")) {
+            Ok(Some(Compression::Gzip)) => Some("gzip"),
+            Ok(Some(Compression::Zstd)) => Some("zstd"),
+            _ => None,
+        };
+        if let Some(coding) = coding {
             fields.retain(|(name, _)| !name.eq_ignore_ascii_case("content-encoding"));
-            fields.push(("Content-Encoding".into(), Word::plain("gzip")));
+            fields.push(("Content-Encoding".into(), Word::plain(coding)));
         }
         if fields.len() > FIELDS_MAX {
             return Err(format!("headers: at most {FIELDS_MAX} are sent"));

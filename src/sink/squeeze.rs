@@ -1,4 +1,4 @@
-//! Compressed payloads: gzip, zlib or bare deflate, each payload a whole stream of its own.
+//! Compressed payloads: gzip, zlib, bare deflate or zstd, each payload a whole stream of its own.
 
 use miniz_oxide::deflate::core::{CompressorOxide, TDEFLFlush, TDEFLStatus, compress, create_comp_flags_from_zip_params};
 
@@ -15,7 +15,8 @@ pub(super) const STATE_BYTES: usize = size_of::<CompressorOxide>() + 320 * 1024;
 /// The one compressor of a sink.
 pub(super) struct Squeeze {
     kind: Compression,
-    state: Box<CompressorOxide>,
+    /// None for zstd.
+    state: Option<Box<CompressorOxide>>,
 }
 
 impl core::fmt::Debug for Squeeze {
@@ -26,16 +27,17 @@ impl core::fmt::Debug for Squeeze {
 
 impl Squeeze {
     pub(super) fn new(kind: Compression) -> Self {
-        Self { kind, state: compressor(kind == Compression::Zlib) }
+        Self { kind, state: (kind != Compression::Zstd).then(|| compressor(kind == Compression::Zlib)) }
     }
 
     /// Compresses `body` into `out`: the bytes used, or `None` when they do not suffice.
     pub(super) fn squeeze(&mut self, body: &[u8], out: &mut [u8]) -> Option<usize> {
-        self.state.reset();
+        let Some(state) = &mut self.state else { return super::zstd::frame(body, out) };
+        state.reset();
         let framed = self.kind == Compression::Gzip;
         let head = if framed { GZIP_HEAD.len() } else { 0 };
         out.get_mut(..head)?.copy_from_slice(&GZIP_HEAD[..head]);
-        let (status, read, written) = compress(&mut self.state, body, out.get_mut(head..)?, TDEFLFlush::Finish);
+        let (status, read, written) = compress(state, body, out.get_mut(head..)?, TDEFLFlush::Finish);
         if status != TDEFLStatus::Done || read != body.len() {
             return None;
         }
@@ -81,6 +83,7 @@ mod tests {
                     }
                     Compression::Zlib => decompress_to_vec_zlib(&out[..n]),
                     Compression::Flate => decompress_to_vec(&out[..n]),
+                    Compression::Zstd => continue,
                 };
                 assert_eq!(back.expect("sound"), *body);
             }
