@@ -154,9 +154,10 @@ fn the_same_verdict_as_the_running_server() {
         gate.rule(&format!("r_{name}"), &format!("SELECT * FROM {name} WHERE a > 5"), &json!({"nop": {}}));
     }
     let place = Place { config: Some(scratch.path("pushgate.yaml")), state: Some(PathBuf::from(scratch.path("state"))) };
-    let mut dice = Dice(7);
+    let number = |name: &str, default| std::env::var(name).map_or(default, |n| n.parse().expect("a number"));
+    let mut dice = Dice(number("EXPLAIN_SEED", 7));
     let (mut good, mut statuses) = (0, std::collections::BTreeSet::new());
-    for round in 0..500 {
+    for round in 0..number("EXPLAIN_ROUNDS", 500) {
         let mut raw = random(&mut dice);
         for _ in 0..dice.roll(2) {
             raw.extend(random(&mut dice));
