@@ -154,3 +154,49 @@ fn neither_credentials_nor_limits_nor_refusals_allocate() {
     assert_eq!(allocations, 0);
     assert!(seen.values().all(|n| *n > 500), "{seen:?}");
 }
+
+/// The answer to one reading of an endpoint with that conf key, as it is sent; else why the rule does not start.
+fn success(conf: &str) -> Result<String, String> {
+    let mut bench = Bench::with_conf_keys(7, &format!("s: {{{conf}}}\n"));
+    bench.stream(r#"CREATE STREAM demo () WITH (DATASOURCE="/a", FORMAT="json", TYPE="httppush", CONF_KEY="s")"#);
+    bench.try_rule(r#"{"id":"r1","sql":"SELECT a FROM demo","actions":[{"nop":{}}]}"#).map_err(|fault| format!("{fault:?}"))?;
+    let reply = bench.answer_to(&peer(1, 1), &head("/a", "", 2), b"{}");
+    let mut out = Vec::new();
+    reply.emit(&mut out, &pushgate::wire::reply::Style::default()).expect("a Vec is never full");
+    Ok(String::from_utf8(out).expect("text").replace("Date: Thu, 01 Jan 1970 00:00:00 GMT\r\n", ""))
+}
+
+#[test]
+fn answers_to_what_was_taken() {
+    let text = "Content-Type: text/plain; charset=utf-8\r\n";
+    for (conf, want) in [
+        (String::new(), format!("HTTP/1.1 200 OK\r\n{text}Content-Length: 2\r\n\r\nok")),
+        ("successCode: 201".into(), format!("HTTP/1.1 201 Created\r\n{text}Content-Length: 2\r\n\r\nok")),
+        ("successBody: ''".into(), "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n".into()),
+        ("successCode: 204".into(), "HTTP/1.1 204 No Content\r\n\r\n".into()),
+        (
+            "successCode: 202, successBody: '[1]', responseHeaders: {X-A: b, X-N: 5}".into(),
+            "HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nContent-Length: 3\r\nX-A: b\r\nX-N: 5\r\n\r\n[1]".into(),
+        ),
+        (
+            "successBody: <a/>, responseHeaders: {content-type: text/xml}".into(),
+            "HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\nContent-Length: 4\r\n\r\n<a/>".into(),
+        ),
+        (format!("successBody: {}", "x".repeat(727)), format!("HTTP/1.1 200 OK\r\n{text}Content-Length: 727\r\n\r\n{}", "x".repeat(727))),
+    ] {
+        assert_eq!(success(&conf), Ok(want), "{conf}");
+    }
+    for (conf, want) in [
+        ("successCode: 203".to_owned(), "successCode: expected 200, 201, 202 or 204, found 203"),
+        ("successCode: 500".into(), "successCode: expected 200, 201, 202 or 204, found 500"),
+        ("successCode: 204, successBody: x".into(), "an answer with successCode 204 has no body"),
+        (format!("successBody: {}", "x".repeat(769)), "successBody and responseHeaders: longer than 768 bytes"),
+        ("responseHeaders: {Content-Length: 5}".into(), "no field name that may be set"),
+        ("responseHeaders: {Transfer-Encoding: chunked}".into(), "no field name that may be set"),
+        ("responseHeaders: {'a b': c}".into(), "no field name that may be set"),
+        (r#"responseHeaders: {a: "b\r\nc: d"}"#.into(), "control octets in a field value"),
+        ("responseHeaders: {a: [b]}".into(), "responseHeaders: a: expected a text"),
+    ] {
+        assert!(success(&conf).as_ref().is_err_and(|e| e.contains(want)), "{conf}: {:?}", success(&conf));
+    }
+}
