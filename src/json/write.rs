@@ -184,6 +184,11 @@ pub fn float(out: &mut Out<'_>, x: f64, style: FloatStyle) -> Result<(), Full> {
     if x == 0.0 {
         return out.byte(b'0');
     }
+    if (style != FloatStyle::GoV || x.abs() < 1e6)
+        && let Some((whole, places)) = short(x.abs())
+    {
+        return decimal(out, whole, places);
+    }
     let digits = Digits::of(x.abs());
     let d = digits.as_bytes();
     let exponent = digits.point - 1; // scientific
@@ -223,6 +228,41 @@ pub fn float(out: &mut Out<'_>, x: f64, style: FloatStyle) -> Result<(), Full> {
     out.bytes(&d[..point])?;
     out.byte(b'.')?;
     out.bytes(&d[point..])
+}
+
+/// A positive float as a number of at most 15 digits over a power of ten up to 1000, the smallest that reads back the same: no
+/// shorter text does, and no other of that length (a float tells apart all decimals of 15 digits).
+fn short(x: f64) -> Option<(u64, usize)> {
+    for (places, power) in [1.0, 10.0, 100.0, 1000.0].into_iter().enumerate() {
+        let scaled = x * power;
+        if scaled >= 1e15 {
+            return None;
+        }
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "positive, and below 10^15")]
+        let whole = (scaled + 0.5) as u64;
+        #[expect(clippy::cast_precision_loss, reason = "below 2^53")]
+        let back = whole as f64 / power;
+        if back == x && whole > 0 {
+            return Some((whole, places));
+        }
+    }
+    None
+}
+
+/// Writes a whole number with its last `places` digits behind a point.
+fn decimal(out: &mut Out<'_>, whole: u64, places: usize) -> Result<(), Full> {
+    const POWERS: [u64; 4] = [1, 10, 100, 1000];
+    let power = POWERS.get(places).copied().unwrap_or(1);
+    out.text(itoa::Buffer::new().format(whole / power))?;
+    if places == 0 {
+        return Ok(());
+    }
+    let digit = |n: u64| b'0' + (n % 10).to_le_bytes()[0];
+    let rest = whole % power;
+    let digits = [b'.', digit(rest / 100), digit(rest / 10), digit(rest)];
+    let digits = [&[digits[0]], &digits[4 - places..]];
+    out.bytes(digits[0])?;
+    out.bytes(digits[1])
 }
 
 /// Writes a whole number.
@@ -354,5 +394,44 @@ mod tests {
                 proptest::prop_assert_eq!(spell(x, style).parse::<f64>().ok(), Some(x));
             }
         }
+    }
+
+    #[test]
+    fn short_decimals_are_written_as_the_long_way_has_them() {
+        let mut seed = 11_u64;
+        let mut next = move || {
+            seed ^= seed << 13;
+            seed ^= seed >> 7;
+            seed ^= seed << 17;
+            seed
+        };
+        let mut numbers = vec![1.0, 0.001, 0.1, 999_999.0, 1e6, 999_999_999_999_999.0, 1e15, 0.3, 2.675, 0.000_5, 123.456, 1e-3, 5e-324];
+        for _ in 0..30_000 {
+            let digits = u32::try_from(next() % 17 + 1).expect("small");
+            let whole = next() % 10_u64.pow(digits);
+            #[expect(clippy::cast_precision_loss, reason = "any float will do")]
+            numbers.push(whole as f64 / [1.0, 10.0, 100.0, 1000.0, 1e4, 3.0][usize::try_from(next() % 6).expect("small")]);
+        }
+        let mut seen = 0;
+        for x in numbers {
+            let Some((whole, places)) = short(x) else { continue };
+            seen += 1;
+            let (mut buf, mut long) = ([0; 64], String::new());
+            let mut out = Out::new(&mut buf);
+            decimal(&mut out, whole, places).expect("room");
+            let text = core::str::from_utf8(out.written()).expect("text");
+            let digits = Digits::of(x);
+            let d = core::str::from_utf8(digits.as_bytes()).expect("text");
+            let point = usize::try_from(digits.point.max(0)).expect("positive");
+            if digits.point <= 0 {
+                long = format!("0.{}{d}", "0".repeat(digits.point.unsigned_abs() as usize));
+            } else if point >= d.len() {
+                long = format!("{d}{}", "0".repeat(point - d.len()));
+            } else {
+                long.push_str(&format!("{}.{}", &d[..point], &d[point..]));
+            }
+            assert_eq!(text, long, "{x:e}");
+        }
+        assert!(seen > 10_000, "{seen}");
     }
 }

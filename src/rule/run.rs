@@ -245,10 +245,10 @@ impl Rule {
         if self.is_blocked() && !self.retry(lent) {
             return Slice::Blocked;
         }
+        self.windowed.clock(lent.now, lent.rows.len());
         if self.direct {
             return self.direct(feeds, lent);
         }
-        self.windowed.clock(lent.now, lent.rows.len());
         let mut fuel = SLICE_FUEL;
         for _ in 0..SLICE_ROWS {
             let (next, mut until) = self.next_input(feeds, lent.now);

@@ -365,7 +365,10 @@ impl<'b> Encoder<'b> {
                 let i = raw.parse().map_err(|_| Fault::new("unparsed tail left after parsing int64 form"))?;
                 self.value(Value::Int(i))
             }
-            _ => self.value(Value::Float(raw.parse().unwrap_or(f64::NAN))),
+            _ => {
+                let number = super::short_float(raw.as_bytes()).unwrap_or_else(|| raw.parse().unwrap_or(f64::NAN));
+                self.value(Value::Float(number))
+            }
         }
     }
 
