@@ -89,6 +89,12 @@ impl ShellHost {
     }
 }
 
+/// The system's text in lower case, without Rust's number: `connection refused`.
+fn reason(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or(&text).to_lowercase()
+}
+
 impl Host for ShellHost {
     type Engine = Engine;
 
@@ -150,10 +156,10 @@ impl Host for ShellHost {
 
     fn reach(&mut self, addr: &str) -> Result<(), String> {
         const PATIENCE: Duration = Duration::from_millis(250);
-        let addrs = addr.to_socket_addrs().map_err(|error| super::net::reason(&error))?;
+        let addrs = addr.to_socket_addrs().map_err(|error| reason(&error))?;
         let mut result = Err("no address".to_owned());
         for addr in addrs.take(2) {
-            result = TcpStream::connect_timeout(&addr, PATIENCE).map(drop).map_err(|error| super::net::reason(&error));
+            result = TcpStream::connect_timeout(&addr, PATIENCE).map(drop).map_err(|error| reason(&error));
             if result.is_ok() {
                 break;
             }
