@@ -19,7 +19,7 @@ use pushgate::api::routes::{Op, ROUTES};
 use serde_json::{Value, json};
 
 use crate::gate::{Gate, PATIENCE, Scratch, rule, until};
-use crate::http::{Client, connect, request};
+use crate::http::{connect, request};
 
 /// A number from the environment.
 fn scale(name: &str, usual: u64) -> u64 {
@@ -455,9 +455,8 @@ fn rules_that_come_and_go_leave_memory_where_it_was() {
     let scratch = Scratch::new();
     let gate = Gate::start_with(&scratch, &format!("limits:\n  ruleCount: {}\n", rules.clamp(1, 512)));
     gate.stream("demo", "/demo");
-    let mut client = Client::connect(gate.management);
-    let mut tell = |method: &str, target: &str, body: &str| {
-        let reply = client.ask(method, target, body);
+    let tell = |method: &str, target: &str, body: &str| {
+        let reply = gate.ask(method, target, body);
         assert!((200..300).contains(&reply.status), "{method} {target}: {reply:?}");
     };
     let mut after = Vec::new();
