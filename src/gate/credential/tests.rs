@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::config::Origin;
 use crate::config::credentials::credentials;
-use crate::time::Instant;
+use crate::time::{Instant, Timestamp};
 use crate::wire::{Certificate, HeadInfo};
 
 const NOW: Now = Now { mono: Instant(1_000_000_000), wall: Timestamp(1_700_000_000_000) };
