@@ -64,3 +64,17 @@ fn rules_send_what_ekuiper_sends() {
     assert!(count >= 50, "{count} rules");
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
+
+#[test]
+fn letter_case_of_names_counts_unless_it_is_ignored() {
+    let inputs = [r#"{"A":1}"#, r#"{"a":2,"A":1}"#, r#"{"A":1,"a":2}"#, r#"{"A":1,"A":3}"#, r#"[{"A":4}]"#, r#"{"b":1}"#];
+    for (ignore, want) in
+        [("false", "[{}][{\"a\":2}][{\"a\":2}][{}][{}][{}]"), ("true", "[{\"a\":1}][{\"a\":2}][{\"a\":2}][{\"a\":3}][{\"a\":4}][{}]")]
+    {
+        let mut b = Bench::with_env(1, "", &[("PUSHGATE__BASIC__IGNORECASE", ignore)]);
+        b.stream(r#"CREATE STREAM demo () WITH (DATASOURCE="/s", FORMAT="json", TYPE="httppush")"#);
+        b.try_rule(r#"{"id":"r1","sql":"SELECT a FROM demo","actions":[{"log":{}}]}"#).expect("a rule");
+        inputs.iter().for_each(|input| b.push("/s", input));
+        assert_eq!(b.logged().concat(), want, "{ignore}");
+    }
+}

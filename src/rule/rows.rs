@@ -169,7 +169,7 @@ impl Picks {
         scratch: &Scratch<'a>,
     ) -> Result<(), Fault<'a>> {
         match raw {
-            Raw::Indexed { body, index, distinct: true } => {
+            Raw::Indexed { body, index, distinct: true } if !spec.ignore_case => {
                 let range = match part {
                     Part::All => 0..self.list.len(),
                     Part::Filter => 0..self.first,
@@ -185,15 +185,26 @@ impl Picks {
                     whole(row, source, plan, |_| json_row(text(body), spec, scratch))?;
                 }
             }
-            Raw::Indexed { body, index, distinct: false } => {
+            Raw::Indexed { body, index, .. } => {
+                // Members that match in other letter case come first: the exact name wins.
+                if spec.ignore_case {
+                    for (key, value, _) in body::members(index, body) {
+                        member(row, text(key), Match::Folded, value, source, spec, plan, scratch)?;
+                    }
+                }
                 for (key, value, escaped) in body::members(index, body) {
-                    member(row, text(key), escaped, value, source, spec, plan, scratch)?;
+                    member(row, text(key), Match::exact(escaped), value, source, spec, plan, scratch)?;
                 }
                 whole(row, source, plan, |_| json_row(text(body), spec, scratch))?;
             }
             Raw::Object(text) => {
+                if spec.ignore_case {
+                    for (key, value) in scan::members(text) {
+                        member(row, key, Match::Folded, value.as_bytes(), source, spec, plan, scratch)?;
+                    }
+                }
                 for (key, value) in scan::members(text) {
-                    member(row, key, key.contains('\\'), value.as_bytes(), source, spec, plan, scratch)?;
+                    member(row, key, Match::exact(key.contains('\\')), value.as_bytes(), source, spec, plan, scratch)?;
                 }
                 whole(row, source, plan, |_| json_row(text, spec, scratch))?;
             }
@@ -260,11 +271,28 @@ pub fn strict_row<'a>(row: Object<'a>, columns: &'a [Column], strict: &Strict<'_
     writer.finish()?.object().ok_or(Fault::FULL)
 }
 
+/// How a member's key is compared with a column's name.
+#[derive(Debug, Clone, Copy)]
+enum Match {
+    /// As it stands.
+    Exact,
+    /// With its escapes undone.
+    Escaped,
+    /// As it stands, ASCII letters of either case.
+    Folded,
+}
+
+impl Match {
+    const fn exact(escaped: bool) -> Self {
+        if escaped { Self::Escaped } else { Self::Exact }
+    }
+}
+
 #[expect(clippy::too_many_arguments, reason = "one call per member of a reading, all of it in registers")]
 fn member<'a>(
     row: &Row<'a>,
     key: &'a str,
-    escaped: bool,
+    how: Match,
     value: &'a [u8],
     source: u8,
     spec: &'a StreamSpec,
@@ -274,9 +302,11 @@ fn member<'a>(
     for (i, slot) in plan.slots.iter().enumerate() {
         if let SlotKind::Column { source: s, name, typ } = slot
             && *s == source
-            && ((if escaped { key_is(key, name) } else { key == name })
-                // The exact name wins, whichever comes first.
-                || (spec.ignore_case && key.eq_ignore_ascii_case(name) && row.get(slot_at(i)).is_none()))
+            && match how {
+                Match::Exact => key == name,
+                Match::Escaped => key_is(key, name),
+                Match::Folded => key.eq_ignore_ascii_case(name),
+            }
         {
             row.set(slot_at(i), Some(decode(name, value, typ.as_ref(), spec, scratch)?));
         }

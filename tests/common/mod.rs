@@ -47,8 +47,14 @@ impl Bench {
 
     /// With conf keys, as `sources/httppush.yaml` has them.
     pub fn with_conf_keys(seed: u64, push: &str) -> Self {
+        Self::with_env(seed, push, &[])
+    }
+
+    /// With conf keys and keys of the environment.
+    pub fn with_env(seed: u64, push: &str, env: &[(&str, &str)]) -> Self {
+        let env: Vec<(String, String)> = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let sources = [("httppush", File { name: "httppush.yaml", text: push })];
-        let config = Config::load(&Input { main: None, sources: &sources, env: &[] }).expect("it loads");
+        let config = Config::load(&Input { main: None, sources: &sources, env: &env }).expect("it loads");
         let now = Now { mono: Instant(1), wall: Timestamp(1_700_000_000_000) };
         Self { engine: Engine::new(config.limits.clone(), seed), now, config, streams: Streams::default(), head: HeadInfo::default() }
     }
