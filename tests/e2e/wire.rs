@@ -276,6 +276,20 @@ fn a_full_queue_says_so_and_loses_nothing() {
     assert_eq!(target.body(), reading(accepted), "and not the one that was refused");
 }
 
+/// What would be served in clear text by mistake is not served at all.
+#[cfg(not(feature = "tls"))]
+#[test]
+fn a_build_without_tls_refuses_to_start_when_tls_is_configured() {
+    let scratch = Scratch::new();
+    for (section, key) in [("basic", "restTls"), ("source", "httpServerTls")] {
+        let config = scratch.write("p.yaml", &format!("{section}:\n  {key}:\n    certfile: a\n    keyfile: b\n"));
+        let mut command = crate::gate::program();
+        let (code, _, err) = crate::gate::finish(command.arg("run").arg("--state").arg(scratch.path("state")).arg("--config").arg(config));
+        assert_eq!(code, 78, "{err}");
+        assert!(err.contains("built without TLS"), "{err}");
+    }
+}
+
 #[cfg(feature = "tls")]
 mod tls {
     use std::{net::SocketAddr, net::TcpStream, sync::Arc};
