@@ -249,6 +249,8 @@ pub(super) struct Slot<T> {
     pub(super) shut: bool,
     /// Its address had too many connections when it came: it is told so and closed.
     pub(super) crowded: bool,
+    /// It found no large buffer, and none could be taken back yet.
+    pub(super) starved: bool,
     due: bool,
 }
 
@@ -265,6 +267,7 @@ impl<T: Copy> Slot<T> {
             loan: None,
             shut: false,
             crowded: false,
+            starved: false,
             due: false,
         }
     }
@@ -388,7 +391,7 @@ impl<G: Gate> State<G> {
             self.buffers.free.push(loan);
         }
         (slot.parked, slot.write_until, slot.shut, slot.due) = (0, None, false, false);
-        slot.crowded = false;
+        (slot.crowded, slot.starved) = (false, false);
         (slot.until, slot.kill) = (Instant(u64::MAX), Instant(u64::MAX));
     }
 
@@ -474,10 +477,21 @@ impl<G: Gate> State<G> {
         }
         let index = oldest(&self.slots, &|slot| slot.is_overdue(now.mono))?;
         self.give_way(index, now);
+        self.end(index, now.mono);
         Some(index)
     }
 
-    /// Ends the slow connection in slot `index`, and tells it why as far as that goes at once.
+    /// Takes a large buffer back from the request that has held one longest, if that is long. False: none has.
+    pub(super) fn take_back(&mut self, now: Now) -> bool {
+        let long = |slot: &Slot<G::Ticket>| slot.loan.is_some() && slot.parked == 0 && slot.conn.holds_long(now.mono);
+        let found = self.slots.iter().enumerate().filter(|(_, slot)| long(slot));
+        let Some((index, _)) = found.min_by_key(|(_, slot)| slot.conn.since()) else { return false };
+        self.give_way(index, now);
+        self.free(index, now.mono);
+        true
+    }
+
+    /// Tells the slow connection in slot `index` that it ends, and why, as far as that goes at once.
     fn give_way(&mut self, index: usize, now: Now) {
         if let Some(slot) = self.slots.get_mut(index) {
             if let Some(ticket) = slot.conn.ticket() {
@@ -488,7 +502,6 @@ impl<G: Gate> State<G> {
             // What does not go at once is lost with the connection.
             let _ = slot.socket.as_mut().map(|socket| socket.write(answers.filled()));
         }
-        self.end(index, now.mono);
         self.counters.overdue_total += 1;
     }
 

@@ -28,6 +28,8 @@ pub(super) enum Next {
     Wait(Interest),
     /// Let the others have their turn first.
     Yield,
+    /// A large buffer has to be found first.
+    Starved,
     /// The connection is gone.
     Parked,
 }
@@ -39,7 +41,7 @@ pub(super) async fn attend<G: Gate>(inner: Rc<Inner<G>>, index: usize) {
         loop {
             match inner.turn(index) {
                 Next::Wait(interest) => std::future::poll_fn(|cx| inner.poll_ready(index, interest, cx)).await,
-                Next::Yield => smol::future::yield_now().await,
+                Next::Yield | Next::Starved => smol::future::yield_now().await,
                 Next::Parked => break,
             }
         }
@@ -57,6 +59,14 @@ impl<G: Gate> Inner<G> {
                 let until = state.slots.get(index).map_or(Instant(u64::MAX), |slot| slot.until);
                 state.watch(until);
                 Next::Wait(interest)
+            }
+            Ok(Next::Starved) => {
+                if let Some(slot) = state.slots.get_mut(index) {
+                    slot.starved = true;
+                }
+                // Whether or not: the next turn finds a buffer or says that there is none.
+                state.take_back(now);
+                Next::Yield
             }
             Ok(next) => {
                 state.counters.gave_way_total += u64::from(next == Next::Yield);
@@ -151,8 +161,11 @@ impl<G: Gate> State<G> {
                 match if slot.loan.is_none() { buffers.lend(index, &mut slot.conn) } else { None } {
                     Some(loan) => {
                         counters.lent_total += 1;
-                        slot.loan = Some(loan);
+                        (slot.loan, slot.starved) = (Some(loan), false);
                     }
+                    // What was answered before goes out first.
+                    None if slot.loan.is_none() && !answers.filled().is_empty() => {}
+                    None if slot.loan.is_none() && !slot.starved => return Ok(Next::Starved),
                     None => port.fail(&mut slot.conn, Fault::NoRoom, now, &mut answers),
                 }
                 turn = Turn::Flush;

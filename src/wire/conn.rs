@@ -137,7 +137,7 @@ pub enum Fault {
     NoRoom,
     /// Plain HTTP where TLS is spoken.
     Plain,
-    /// All connections are in use, and this one was the slowest.
+    /// All connections, or all large buffers, are in use, and this one was the slowest.
     GaveWay,
     /// The address has as many connections as it may have.
     TooManyFromAddress,
@@ -166,7 +166,11 @@ impl Fault {
                 408,
                 format_args!("the request body came slower than {} ({} bytes per second)", settings.keys.body_rate, deadlines.body_rate),
             ),
-            Self::GaveWay => Reply::error(503, "all connections are in use (limits.connCount) and this one was the slowest").retry_after(1),
+            Self::GaveWay => Reply::error(
+                503,
+                "all connections or large buffers (limits.connCount, limits.loanCount) are in use and this one was the slowest",
+            )
+            .retry_after(1),
             Self::Plain => Reply::error(400, "this port speaks HTTPS, the request was plain HTTP"),
             Self::TooManyFromAddress => {
                 Reply::error(429, "this address has as many connections as source.connectionsPerAddress allows").retry_after(1)
@@ -189,7 +193,8 @@ pub const SKIP_BYTES: usize = CONN_BYTES;
 /// What a buffer needs beside head and body: a chunked body is read a little past its end.
 pub const SLACK_BYTES: usize = 256;
 const _: () = assert!(CONN_BYTES >= SLACK_BYTES && CONN_BYTES <= HEAD_BYTES + SLACK_BYTES);
-/// How long a head may take, and a body, before the connection may have to give way to a new one.
+/// How long a head may take, and a body, before the connection may have to give way to a new one; the former is also how long a large
+/// buffer is safe.
 const HEAD_PATIENCE: Duration = Duration::from_secs(2);
 const BODY_PATIENCE: Duration = Duration::from_secs(10);
 /// Empty lines that are skipped before a request line (RFC 9112 §2.2).
@@ -310,6 +315,12 @@ impl<T: Copy> Conn<T> {
             _ => return false,
         };
         now >= self.since.after(patience)
+    }
+
+    /// A large buffer was lent for this message a while ago and still is: when another needs one, it may be taken back.
+    #[must_use]
+    pub fn holds_long(&self, now: Instant) -> bool {
+        matches!(self.phase, Phase::Head | Phase::Body { .. }) && now >= self.since.after(HEAD_PATIENCE)
     }
 
     /// The rest of what the peer sends is only thrown away.

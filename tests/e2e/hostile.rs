@@ -148,6 +148,24 @@ fn slow_heads_in_every_place_do_not_lock_a_sensor_out() {
 }
 
 #[test]
+fn slow_bodies_do_not_keep_all_large_buffers() {
+    let scratch = Scratch::new();
+    let gate = gate(&scratch, "source: {minBodyRate: 0}\n");
+    let mut slow: Vec<_> = (0..16).map(|_| connect(gate.data())).collect();
+    for socket in &mut slow {
+        socket.write_all((HEAD.to_owned() + &" ".repeat(4000)).as_bytes()).expect("sent");
+    }
+    until("all buffers are lent", || gate.counters()["port"]["large_buffers_lent_total"] == 16);
+    let large = format!("{{}}{}", " ".repeat(4000));
+    assert_eq!(gate.push("/api/data", &large).status, 503, "none of them has held one long");
+    assert_eq!(gate.push("/api/data", "{}").status, 200, "small ones need none");
+    until("one is taken back", || gate.push("/api/data", &large).status == 200);
+    assert_eq!(gate.push("/api/data", &large).status, 200);
+    let port = &gate.counters()["port"];
+    assert_eq!(port["connections_overdue_total"], 1, "the buffer that was taken back serves all: {port}");
+}
+
+#[test]
 fn fewer_descriptors_mean_fewer_connections_and_that_is_said() {
     let scratch = Scratch::new();
     let config = scratch.write("p.yaml", "source: {firstByteTimeout: 1h}\n");

@@ -150,7 +150,14 @@ impl<S: Read + Write> Client<S> {
                 true
             }
             // A TLS connection that was refused ends in an alert.
-            Err(e) if matches!(e.kind(), ErrorKind::ConnectionReset | ErrorKind::InvalidData | ErrorKind::UnexpectedEof) => false,
+            Err(e)
+                if matches!(
+                    e.kind(),
+                    ErrorKind::ConnectionReset | ErrorKind::BrokenPipe | ErrorKind::InvalidData | ErrorKind::UnexpectedEof
+                ) =>
+            {
+                false
+            }
             Err(e) => panic!("read: {e}"),
         }
     }
