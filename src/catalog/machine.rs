@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::host::{Compiled, Ended, Fault, Machine, Topo};
 use super::sources::Sources;
-use crate::encode;
+use crate::encode::{Encoding, Format};
 use crate::engine::Engine;
 use crate::gate::credential::Access;
 use crate::json::write::Out;
@@ -114,13 +114,14 @@ impl Machine for Engine {
         let Some(rule) = self.rule(id) else { return Vec::new() };
         let mut text = vec![0; self.limits().payload_bytes];
         let mut work = vec![0; self.limits().scratch_bytes];
+        let mut json = Encoding::new(Format::Json, "", false, &[]);
         let mut rows = Vec::new();
         for (name, table) in rule.tables() {
             for row in table.rows() {
                 let scratch = Scratch::new(&mut work);
                 let mut out = Out::new(&mut text);
                 // A row that is larger than a payload is not shown.
-                if encode::plain(&mut out, row, &scratch).is_ok() {
+                if json.encode(row, &mut out, &scratch).is_ok() {
                     rows.push((name.to_owned(), String::from_utf8_lossy(out.written()).into_owned()));
                 }
             }
