@@ -105,7 +105,7 @@ fn post_and_put_on_one_path_are_two_endpoints() {
     gate.sql(r#"CREATE STREAM put () WITH (DATASOURCE="/api/data", TYPE="httppush", CONF_KEY="puts")"#);
     gate.rule("r1", "SELECT a FROM posted", &to_file(&scratch.path("posted.txt")));
     let refused = Client::connect(gate.data()).ask("PUT", "/api/data", r#"{"a":0}"#);
-    assert_eq!((refused.status, refused.field("allow")), (405, Some("POST")), "{refused:?}");
+    assert_eq!((refused.status, refused.field("allow")), (405, Some("POST, OPTIONS")), "{refused:?}");
     gate.rule("r2", "SELECT a FROM put", &to_file(&scratch.path("put.txt")));
     let mut client = Client::connect(gate.data());
     assert_eq!(client.ask("POST", "/api/data", r#"{"a":1}"#).status, 200);

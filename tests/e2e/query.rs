@@ -92,7 +92,7 @@ fn what_is_wrong_is_shown_with_its_place() {
     assert_eq!((code, rows), (1, vec!["{\"a\":1}".to_owned(), "{\"a\":2}".to_owned()]));
     assert!(told.contains("stdin:2: refused (400): ") && told.contains("stdin:3: refused (400): "), "{told}");
     for (args, code, words) in [
-        (&[][..], 2, "expected a statement"),
+        (&["--explain"][..], 2, "expected a statement"),
         (&["SELECT a FROM demo", "--format", "xml"], 2, "expected json, delimited"),
         (&["SELECT a FROM demo", "/nonexistent/x"], 66, "/nonexistent/x: "),
         (&["-f", "/nonexistent/q"], 66, "/nonexistent/q: "),
