@@ -432,7 +432,9 @@ fn the_documentation_has_every_key_and_default() {
         let row = format!("| `{}` | {} |", key.path, shown.trim_matches('"'));
         assert!(page.contains(&row), "docs/configuration.md lacks {row}");
     }
-    let rows = page.lines().filter(|l| l.starts_with("| `") && l.contains('.') && l.split('`').nth(1).is_some_and(|k| k.contains('.')));
+    // Options of rules have a table of their own there.
+    let is_key = |key: &str| key.contains('.') && !key.starts_with("planOptimizeStrategy.");
+    let rows = page.lines().filter(|l| l.starts_with("| `") && l.split('`').nth(1).is_some_and(is_key));
     assert_eq!(rows.count(), super::keys::KEYS.len(), "a key without meaning is documented");
     for name in super::props::documented().chain(super::keys::ELSEWHERE.iter().copied().filter(|k| k.starts_with("basic."))) {
         assert!(page.contains(&format!("`{name}`")), "docs/configuration.md lacks {name}");
