@@ -69,21 +69,27 @@ impl Delimited {
             return Ok(());
         };
         let Some(first) = first.object(scratch)? else { return Err(super::no_map(message, scratch)) };
+        if rows.is_none() {
+            self.keep_names(first)?;
+        }
         if count == 0 {
-            for (i, (name, _)) in first.entries().enumerate() {
-                if i > 0 {
+            let mut comma = false;
+            let mut column = |name: &str| -> Result<(), Fault<'a>> {
+                if core::mem::replace(&mut comma, true) {
                     out.byte(b',')?;
                 }
-                out.text(name)?;
+                Ok(out.text(name)?)
+            };
+            match rows {
+                Some(_) => first.entries().try_for_each(|(name, _)| column(name))?,
+                // Single rows keep the columns of the very first one, so the line names these.
+                None => self.kept().try_for_each(column)?,
             }
         }
         out.byte(b'\n')?;
         match rows {
             Some(list) => lines(list.elements(), ",", false, out, scratch),
-            None => {
-                self.keep_names(first)?;
-                values(first, self.kept(), ",", out, scratch)
-            }
+            None => values(first, self.kept(), ",", out, scratch),
         }
     }
 

@@ -232,6 +232,19 @@ mod tests {
     }
 
     #[test]
+    fn the_next_batch_of_single_rows_has_the_columns_of_the_first() {
+        let mut memory = vec![0; 1 << 14];
+        let scratch = Scratch::new(&mut memory);
+        let mut encoding = Encoding::new(Format::Delimited, ",", false, &[]);
+        for (raw, want) in [(r#"{"a":1,"b":2}"#, "a,b\n1,2"), (r#"{"a":3}"#, "a,b\n3,"), (r#"{"c":4}"#, "a,b\n,")] {
+            let mut buf = [0; 64];
+            let mut out = Out::new(&mut buf);
+            encoding.batch(Value::Json(Numbers::Float, raw), 0, &mut out, &scratch).expect("room");
+            assert_eq!(core::str::from_utf8(out.written()), Ok(want));
+        }
+    }
+
+    #[test]
     fn names_in_any_case() {
         assert_eq!(Format::parse("DELIMITED"), Some(Format::Delimited));
         assert_eq!(Format::parse("protobuf"), None);

@@ -18,7 +18,7 @@ use std::{
 use pushgate::api::routes::{Op, ROUTES};
 use serde_json::{Value, json};
 
-use crate::gate::{Gate, PATIENCE, Scratch, rule, until};
+use crate::gate::{Gate, PATIENCE, Scratch, program, rule, until};
 use crate::http::{connect, request};
 
 /// A number from the environment.
@@ -453,7 +453,11 @@ fn anonymous(gate: &Gate) -> u64 {
 fn rules_that_come_and_go_leave_memory_where_it_was() {
     let (rules, rounds) = (scale("CHURN_RULES", 100), scale("CHURN_ROUNDS", 4));
     let scratch = Scratch::new();
-    let gate = Gate::start_with(&scratch, &format!("limits:\n  ruleCount: {}\n", rules.clamp(1, 512)));
+    let config = scratch.write("pushgate.yaml", &format!("limits:\n  ruleCount: {}\n", rules.clamp(1, 512)));
+    // One heap for all threads, as the service's unit has it: glibc gives a new worker one of its own, a step of some megabytes.
+    let mut command = program();
+    command.env("MALLOC_ARENA_MAX", "1").arg("run").arg("--state").arg(scratch.path("state")).arg("--config").arg(config);
+    let gate = Gate::spawn(&mut command);
     gate.stream("demo", "/demo");
     let tell = |method: &str, target: &str, body: &str| {
         let reply = gate.ask(method, target, body);
