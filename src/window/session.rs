@@ -4,6 +4,8 @@
 //! In event time the end follows from the rows alone, as eKuiper reckons it from one watermark to the next; the place where
 //! that reckoning stands is kept, so that each row is looked at once.
 
+use core::time::Duration;
+
 use super::align::aligned_end;
 use super::rows::Rows;
 use super::{After, At, Closed, bounds, instant_at};
@@ -67,29 +69,21 @@ impl Session {
 
     pub(super) fn next<B: AsRef<[u8]> + AsMut<[u8]>>(&mut self, rows: &Rows<B>, held: usize, at: At, zone: &Zone) -> Option<Closed> {
         match at {
-            At::Clock(now) => loop {
-                let silent = self.first_ms.is_some() && now.mono >= self.timeout;
-                let end = if silent && self.timeout <= self.tick {
-                    self.last_ms + self.timeout_ms
-                } else if now.mono >= self.tick {
-                    let tick = self.tick_ms;
-                    // Ticks that nobody saw are left out.
-                    self.tick_ms += self.max_ms;
-                    self.tick = instant_at(self.tick_ms, now);
-                    if self.first_ms.is_none_or(|first| tick - first < self.max_ms) {
-                        continue;
-                    }
-                    tick
-                } else {
+            At::Clock(now) => {
+                let (due, end) = self.until()?;
+                if now.mono < due {
                     return None;
-                };
+                }
+                if self.tick_ms <= end {
+                    self.advance((end - self.tick_ms) / self.max_ms + 1);
+                }
                 let start = self.first_ms.take().unwrap_or(end);
                 let to = rows.before(end, held);
                 if to < held {
                     self.first_ms = Some(rows.time(to));
                 }
-                return Some(Closed { bounds: bounds(start, end), from: 0, to, tag: 0, after: After::DropFront(to) });
-            },
+                Some(Closed { bounds: bounds(start, end), from: 0, to, tag: 0, after: After::DropFront(to) })
+            }
             At::Watermark(watermark) => {
                 let (end, cut) = self.event_end(rows, held, watermark, zone)?;
                 let start = if self.cut { self.first_ms.unwrap_or(end) } else { rows.time(0) };
@@ -137,10 +131,22 @@ impl Session {
         self.aligned_ms = None;
     }
 
+    /// Silence, or the first tick at which the window is old enough, whichever the wall clock shows first.
     pub(super) fn until(&self) -> Option<(Instant, i64)> {
-        self.first_ms?;
-        let silence = (self.timeout, self.last_ms + self.timeout_ms);
-        Some(silence.min((self.tick, self.tick_ms)))
+        let first = self.first_ms?;
+        let behind = first.saturating_add(self.max_ms).saturating_sub(self.tick_ms).max(0);
+        let ticks = behind / self.max_ms + i64::from(behind % self.max_ms > 0);
+        let (silence, tick) = (self.last_ms + self.timeout_ms, self.tick_ms + ticks * self.max_ms);
+        Some(if silence <= tick { (self.timeout, silence) } else { (self.tick_after(ticks), tick) })
+    }
+
+    fn tick_after(&self, ticks: i64) -> Instant {
+        self.tick.after(Duration::from_millis(u64::try_from(ticks.saturating_mul(self.max_ms)).unwrap_or(0)))
+    }
+
+    fn advance(&mut self, ticks: i64) {
+        self.tick = self.tick_after(ticks);
+        self.tick_ms += ticks * self.max_ms;
     }
 
     pub(super) fn awaits<B: AsRef<[u8]> + AsMut<[u8]>>(&self, rows: &Rows<B>, held: usize) -> Option<i64> {
