@@ -252,7 +252,7 @@ fn text(raw: &[u8]) -> &str {
 /// A whole row with its declared columns checked, converted and filled by their defaults; undeclared nulls stay.
 ///
 /// # Errors
-/// As [`fill`].
+/// As `fill`.
 pub fn strict_row<'a>(row: Object<'a>, columns: &'a [Column], strict: &Strict<'_>, scratch: &Scratch<'a>) -> Result<Object<'a>, Fault<'a>> {
     let mut checked: heapless::Vec<Value<'a>, { crate::limits::SLOT_COUNT }> = heapless::Vec::new();
     for column in columns {

@@ -2,7 +2,6 @@
 
 use std::{
     io::{Read as _, Write as _},
-    path::PathBuf,
 };
 
 use pushgate::cli::Place;
@@ -153,7 +152,7 @@ fn the_same_verdict_as_the_running_server() {
         gate.sql(&format!(r#"CREATE STREAM {name} () WITH (DATASOURCE="{path}", FORMAT="json", TYPE="httppush", CONF_KEY="{key}")"#));
         gate.rule(&format!("r_{name}"), &format!("SELECT * FROM {name} WHERE a > 5"), &json!({"nop": {}}));
     }
-    let place = Place { config: Some(scratch.path("pushgate.yaml")), state: Some(PathBuf::from(scratch.path("state"))) };
+    let place = Place { config: Some(scratch.path("pushgate.yaml")), state: Some(scratch.path("state")) };
     let number = |name: &str, default| std::env::var(name).map_or(default, |n| n.parse().expect("a number"));
     let mut dice = Dice(number("EXPLAIN_SEED", 7));
     let (mut good, mut statuses) = (0, std::collections::BTreeSet::new());
