@@ -1,8 +1,6 @@
 //! `pushgate explain` beside the running server: the same bytes in, the same bytes out.
 
-use std::{
-    io::{Read as _, Write as _},
-};
+use std::io::{Read as _, Write as _};
 
 use pushgate::cli::Place;
 use pushgate::shell::explain::of_bytes;
