@@ -116,7 +116,7 @@ fn nothing_allocates() {
         "SELECT changed_cols('p_', true, v, t) FROM demo",
         "SELECT acc_sum(v) AS a, acc_avg(v) AS b, acc_min(v) AS c, acc_max(v) AS d, acc_count(v, v = 1, v = 9) AS e FROM demo",
         "SELECT avg(lag(v)) AS a, lag(count(*)) AS b FROM demo GROUP BY COUNTWINDOW(5)",
-        "SELECT count(*) AS c, avg(v) AS a, collect(*) AS co FROM demo WHERE v > avg(v) - 1 HAVING count(*) > 0",
+        "SELECT count(*) AS c, avg(v) AS a, collect(*) AS co FROM demo WHERE v > avg(v) - 1",
         "SELECT demo.v, tab.v AS w FROM demo FULL JOIN tab ON demo.d = tab.d",
         "SELECT unnest(o->l) AS u FROM demo",
         "SELECT unnest(collect(v)) AS u FROM demo GROUP BY COUNTWINDOW(7)",

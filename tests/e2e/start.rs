@@ -201,6 +201,6 @@ fn both_programs_names_of_variables() {
     assert_eq!(gate.data(), data);
     let mut client = Client::connect(data);
     let refused = client.ask("POST", "/api/data", "{}");
-    assert_eq!((refused.status, refused.field("allow")), (405, Some("PUT")), "{refused:?}");
+    assert_eq!((refused.status, refused.field("allow")), (405, Some("PUT, OPTIONS")), "{refused:?}");
     assert_eq!(client.ask("PUT", "/api/data", "{}").status, 200);
 }
