@@ -80,21 +80,21 @@ mod tests {
     use super::*;
 
     const SMAPS: &str = "\
-55d0c0000000-55d0c0010000 r--p 00000000 fe:00 1 /usr/bin/pushgate
+c0000000-c0010000 r--p 00000000 fe:00 1 /usr/bin/pushgate
 Rss: 64 kB
 Anonymous:             0 kB
-55d0c0010000-55d0c0018000 r-xp 00010000 fe:00 1 /usr/bin/pushgate
+c0010000-c0018000 r-xp 00010000 fe:00 1 /usr/bin/pushgate
 Anonymous:             0 kB
 VmFlags: rd ex mr mw me
-55d0c0018000-55d0c0020000 r-xp 00018000 fe:00 1 /usr/bin/pushgate
+c0018000-c0020000 r-xp 00018000 fe:00 1 /usr/bin/pushgate
 Anonymous:             4 kB
-55d0c0030000-55d0c0040000 rw-p 00030000 fe:00 1 /usr/bin/pushgate
+c0030000-c0040000 rw-p 00030000 fe:00 1 /usr/bin/pushgate
 Anonymous:             0 kB
-55d0c0040000-55d0c0050000 r-xp 00000000 00:00 0 [vdso]
+c0040000-c0050000 r-xp 00000000 00:00 0 [vdso]
 Anonymous:             0 kB
-55d0c0050000-55d0c0060000 r-xs 00000000 fe:00 2 /run/shared
+c0050000-c0060000 r-xs 00000000 fe:00 2 /run/shared
 Anonymous:             0 kB
-55d0c0070000-55d0c0080000 r-xp 00000000 fe:00 3 /usr/lib/libc.so.6
+c0070000-c0080000 r-xp 00000000 fe:00 3 /usr/lib/libc.so.6
 Anonymous:             0 kB
 7f0000000000-7f0000010000 r-xp 00000000 00:00 0
 Anonymous:             0 kB
@@ -103,7 +103,7 @@ Anonymous:             0 kB
     #[test]
     fn only_clean_private_code_from_files_is_dropped() {
         let ranges: Vec<_> = code_mappings(SMAPS).collect();
-        assert_eq!(ranges, [(0x55d0_c001_0000, 0x55d0_c001_8000), (0x55d0_c007_0000, 0x55d0_c008_0000)]);
+        assert_eq!(ranges, [(0xc001_0000, 0xc001_8000), (0xc007_0000, 0xc008_0000)]);
     }
 
     #[test]
