@@ -26,6 +26,7 @@ use super::host::{Ask, Link, ShellHost};
 use super::init::{self, Init};
 use super::listen::{self, CLOSE_GRACE, DataPort};
 use super::net::{Clock, Deadline, Listener, listen_error};
+use super::poller::Polling;
 use super::reload::{InUse, keep as keep_certificates};
 use super::signal::{Event, Signals};
 use super::store::Store;
@@ -162,7 +163,7 @@ fn serve(options: &Options, file: Option<&Path>, mut config: Config, clock: Cloc
     executor.spawn(answer_asks(asks, used.clone(), clock, Rc::clone(&executor), Rc::clone(&writer), trials)).detach();
     executor.spawn(take_turns(port.clone(), work, clock)).detach();
 
-    smol::block_on(executor.run(async {
+    smol::block_on(Polling::new(Box::pin(executor.run(async {
         let mut signals = match Signals::new() {
             Ok(signals) => signals,
             Err(error) => {
@@ -222,7 +223,7 @@ fn serve(options: &Options, file: Option<&Path>, mut config: Config, clock: Cloc
             log::warn!("the writer thread did not finish: what it still held is not on disk");
         }
         code.get()
-    }))
+    }))))
 }
 
 type Management = (Listener, Option<ServerTls>, std::net::SocketAddr);

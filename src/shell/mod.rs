@@ -14,6 +14,7 @@ pub mod manage;
 pub mod net;
 pub mod nofile;
 pub mod notify;
+pub mod poller;
 pub mod query;
 pub mod reload;
 pub mod resident;
