@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::json::words::complaint;
+use crate::json::words::{complaint, kind};
 
 /// The first JSON value of a body, as Go's decoder reads it: what follows is not looked at.
 ///
@@ -90,17 +90,6 @@ impl Object {
             None => Ok(0),
             Some(value) => value.as_i64().ok_or_else(|| format!("json: cannot unmarshal {} into {name} of type int", kind(value))),
         }
-    }
-}
-
-const fn kind(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "bool",
-        Value::Number(_) => "number",
-        Value::String(_) => "string",
-        Value::Array(_) => "array",
-        Value::Object(_) => "object",
     }
 }
 

@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::routes::{self, Find};
 use super::{Response, TEXT, path};
+use crate::json::words::kind;
 
 /// Longest token, in bytes: a head has no room for more.
 const TOKEN_BYTES: usize = 8192;
@@ -148,18 +149,6 @@ fn base64url(text: &str) -> Result<Vec<u8>, usize> {
     let alphabet = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
     decode(&data_encoding::BASE64URL_NOPAD, text.as_bytes())
         .ok_or_else(|| text.bytes().position(|b| !alphabet(b)).unwrap_or(text.len() / 4 * 4))
-}
-
-/// Go's word for a kind of JSON.
-const fn kind(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "bool",
-        Value::Number(_) => "number",
-        Value::String(_) => "string",
-        Value::Array(_) => "array",
-        Value::Object(_) => "object",
-    }
 }
 
 fn decode(how: &data_encoding::Encoding, text: &[u8]) -> Option<Vec<u8>> {

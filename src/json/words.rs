@@ -2,6 +2,21 @@
 //!
 //! In: a text that a strict check has refused. Out: the first complaint of Go's `encoding/json` about it, `None` if Go would take it.
 
+use serde_json::Value;
+
+/// What kind of JSON a value is, as Go names it.
+#[must_use]
+pub const fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "bool",
+        Value::Number(_) => "number",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    }
+}
+
 /// What may come next.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {

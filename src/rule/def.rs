@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value};
 
-use super::fields::{Fields, kind};
+use super::fields::Fields;
 use super::options::RuleOptions;
 use crate::config::RuleDefaults;
 use crate::json::{scan, words};
@@ -76,7 +76,7 @@ impl RuleDef {
     pub fn read(id: &str, text: &str, defaults: &RuleDefaults) -> Result<Self, String> {
         let value = json(text)?;
         let Some(map) = value.as_object() else {
-            return Err(format!("json: cannot unmarshal {} into Go value of type def.Rule", kind(&value)));
+            return Err(format!("json: cannot unmarshal {} into Go value of type def.Rule", words::kind(&value)));
         };
         let f = Fields::new(map, "Rule", "");
         let action = |a: &Value| if a.is_null() { Some(Map::new()) } else { a.as_object().cloned() };

@@ -199,16 +199,7 @@ impl Rule {
                             }
                         }
                     }
-                    Err(fault) => {
-                        let of_type = fault.text.starts_with("error in preprocessor") || fault.text.starts_with("cannot ");
-                        let at = if of_type { source_ops.preprocessor } else { None };
-                        if at.is_some()
-                            && let Some(decoder) = source_ops.decoder
-                        {
-                            select.ops.at(decoder).give(1);
-                        }
-                        select.fail(at.or(source_ops.decoder).unwrap_or(source_ops.source), fault);
-                    }
+                    Err(fault) => select.unread(&source_ops, fault),
                 }
                 fuel_left = fuel_left.saturating_sub(1 + SLICE_FUEL - fuel.get());
             }

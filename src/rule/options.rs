@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use super::{cron::Cron, fields::Fields};
 use crate::config::RuleDefaults;
+use crate::json::words;
 use crate::time::{DurationError, Zone, duration_ms, parse_duration};
 
 /// The options of one rule, defaults filled in.
@@ -342,7 +343,7 @@ fn range(value: &Value) -> Result<DatetimeRange, String> {
     let Some(map) = value.as_object() else {
         return Err(format!(
             "json: cannot unmarshal {} into Go struct field RuleOption.options.cronDatetimeRange of type schedule.DatetimeRange",
-            super::fields::kind(value)
+            words::kind(value)
         ));
     };
     let f = Fields::new(map, "DatetimeRange", path);

@@ -458,14 +458,7 @@ impl Rule {
             Ok(())
         });
         if let Err(fault) = filled {
-            let strict = fault.text.starts_with("error in preprocessor") || fault.text.starts_with("cannot ");
-            let at = if strict { source_ops.preprocessor } else { None };
-            if at.is_some()
-                && let Some(decoder) = source_ops.decoder
-            {
-                select.ops.at(decoder).give(1);
-            }
-            select.fail(at.or(source_ops.decoder).unwrap_or(source_ops.source), fault);
+            select.unread(&source_ops, fault);
             return (SLICE_FUEL - fuel.get(), false);
         }
         if !again {

@@ -2,7 +2,7 @@
 
 use core::cell::{Cell, RefCell};
 
-use super::ops::{OpIndex, Ops};
+use super::ops::{OpIndex, Ops, SourceOps};
 use super::project::{Projection, Shaping};
 use crate::eval::analytic::Memory;
 use crate::eval::expr::Evaluator;
@@ -260,6 +260,16 @@ impl Select<'_> {
             }
             Err(_) => self.fail(self.ops.project, ROW_TOO_LARGE),
         }
+    }
+
+    /// Counts and sends an error of a row that could not be read: the decoder's, or the preprocessor's, which checks types behind it.
+    pub(super) fn unread(&mut self, ops: &SourceOps, fault: Fault<'_>) {
+        let of_type = fault.text.starts_with("error in preprocessor") || fault.text.starts_with("cannot ");
+        let checked = ops.preprocessor.filter(|_| of_type);
+        if let (Some(_), Some(decoder)) = (checked, ops.decoder) {
+            self.ops.at(decoder).give(1);
+        }
+        self.fail(checked.or(ops.decoder).unwrap_or(ops.source), fault);
     }
 
     /// Counts and sends an error.

@@ -2,8 +2,8 @@
 //!
 //! async-io polls the kernel in whichever thread comes first: the one in `block_on`, or a helper thread of its own. Once the helper has
 //! the lead, as it does after an idle spell, it wakes the serving thread for every few events, which then never runs out of work and so
-//! never polls again: twice the `epoll_ctl` calls and a fourth more CPU per request. [`Polling`] comes back once after each wake, and
-//! then `block_on` looks at the reactor without waiting; the helper sees that somebody polls and goes back to sleep.
+//! never polls again: two `epoll_ctl` calls per request instead of one, and twenty times the waits. [`Polling`] comes back once after
+//! each wake, and then `block_on` looks at the reactor without waiting; the helper sees that somebody polls and goes back to sleep.
 
 use core::future::Future;
 use core::pin::Pin;

@@ -8,6 +8,7 @@ use core::time::Duration;
 use serde_json::{Map, Value};
 
 use crate::config::nearest;
+use crate::json::words::kind;
 use crate::time::parse_duration;
 
 /// The properties of one action, and which names anyone asked for.
@@ -104,17 +105,6 @@ impl<'p> Props<'p> {
 
 fn wrong(name: &str, wanted: &str, value: &Value) -> String {
     format!("'{name}' expected {wanted}, got {} {value}", kind(value))
-}
-
-const fn kind(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "bool",
-        Value::Number(_) => "number",
-        Value::String(_) => "string",
-        Value::Array(_) => "array",
-        Value::Object(_) => "object",
-    }
 }
 
 #[cfg(test)]
