@@ -35,15 +35,7 @@ fn rows(sql: &str, case: &Value) -> Vec<Value> {
         b.push(path, body.as_str().map_or_else(|| body.to_string(), str::to_owned).as_str());
         b.settle();
     }
-    let mut out = Vec::new();
-    for text in b.logged() {
-        match serde_json::from_str(&text) {
-            Ok(Value::Array(list)) => out.extend(list),
-            Ok(other) => out.push(other),
-            Err(_) => out.push(json!(text)),
-        }
-    }
-    out
+    b.rows()
 }
 
 #[test]

@@ -15,19 +15,6 @@ fn rule(b: &mut Bench, sql: &str, options: Value) {
     b.try_rule(&json.to_string()).unwrap_or_else(|fault| panic!("{sql}: {fault:?}"));
 }
 
-/// Rows of all messages, flat; an error is its text.
-fn rows(b: &mut Bench) -> Vec<Value> {
-    let mut out = Vec::new();
-    for text in b.logged() {
-        match serde_json::from_str(&text) {
-            Ok(Value::Array(list)) => out.extend(list),
-            Ok(other) => out.push(other),
-            Err(_) => out.push(json!(text)),
-        }
-    }
-    out
-}
-
 fn run(sql: &str, options: Value, inputs: &[Value]) -> Vec<Value> {
     let mut b = Bench::new(1);
     b.stream(DEMO);
@@ -36,7 +23,7 @@ fn run(sql: &str, options: Value, inputs: &[Value]) -> Vec<Value> {
         b.push("/d", &input.to_string());
         b.settle();
     }
-    rows(&mut b)
+    b.rows()
 }
 
 /// xorshift64*.
@@ -404,7 +391,7 @@ fn processing_time_windows_agree_with_the_reference() {
         }
         b.pass(30_000);
         let want = clock_reference(kind, start, b.now.wall.0, &events);
-        assert_eq!(rows(&mut b), want, "seed {seed}: {kind:?}");
+        assert_eq!(b.rows(), want, "seed {seed}: {kind:?}");
     }
 }
 
@@ -582,7 +569,7 @@ fn joins_of_two_streams() {
         ] {
             b.push(path, body);
         }
-        Value::from(rows(&mut b))
+        Value::from(b.rows())
     };
     let on = "ON a.id = b.id";
     assert_eq!(rows_of("INNER", on), json!([{"x": 3, "y": 2}, {"x": 3, "y": 5}]));
@@ -632,7 +619,7 @@ fn a_large_join_lets_readings_in() {
         }
     }
     assert!(slices >= 300 * 300 / 2000, "{slices} slices");
-    assert_eq!(rows(&mut b), (0..300).filter(|i| i % 2 == 0).map(|i| json!({"a": i})).collect::<Vec<_>>());
+    assert_eq!(b.rows(), (0..300).filter(|i| i % 2 == 0).map(|i| json!({"a": i})).collect::<Vec<_>>());
 }
 
 #[test]
@@ -648,10 +635,10 @@ fn a_full_window_is_emitted_early_or_loses_its_oldest_rows() {
         let mut got = Vec::new();
         for i in 0..100 {
             b.push("/d", &json!({"p": format!("{i:05}").repeat(1000)}).to_string());
-            got.extend(rows(&mut b));
+            got.extend(b.rows());
         }
         b.pass(60_000);
-        got.extend(rows(&mut b));
+        got.extend(b.rows());
         let metrics = b.engine.metrics("r1").expect("runs");
         let counted: Vec<_> = metrics.iter().filter(|(n, _)| n.contains("window_early") || n.contains("window_full")).collect();
         assert_eq!(counted.len(), 1, "{sql}: {metrics:?}");
@@ -675,7 +662,7 @@ fn groups_beyond_the_limit_are_dropped_or_emit_early() {
             b.settle();
         }
         b.pass(60_000);
-        assert_eq!(rows(&mut b).len(), want);
+        assert_eq!(b.rows().len(), want);
     }
 }
 
@@ -687,9 +674,9 @@ fn silence_closes_the_last_window_when_asked() {
     b.push("/d", &json!({"ts": 1_600_000_001_000_i64}).to_string());
     b.settle();
     b.pass(2999);
-    assert!(rows(&mut b).is_empty());
+    assert!(b.rows().is_empty());
     b.pass(60_000);
-    let got = rows(&mut b);
+    let got = b.rows();
     assert_eq!(got.first(), Some(&json!({"c": 1})));
 }
 
@@ -705,12 +692,12 @@ fn a_step_of_the_clock_neither_closes_early_nor_stalls() {
         b.settle();
         b.now.wall.0 += step;
         b.push("/d", "{}");
-        assert!(rows(&mut b).is_empty());
+        assert!(b.rows().is_empty());
         // 22:13:20 + 10 s on the monotonic clock.
         b.pass(8999);
-        assert!(rows(&mut b).is_empty());
+        assert!(b.rows().is_empty());
         b.pass(1);
-        assert_eq!(rows(&mut b), [json!({"c": 2})], "step {step}, start {start}");
+        assert_eq!(b.rows(), [json!({"c": 2})], "step {step}, start {start}");
         let metrics = b.engine.metrics("r1").expect("runs");
         assert!(metrics.iter().any(|(n, _)| n.ends_with("clock_steps_total")));
     }
@@ -729,7 +716,7 @@ fn steps_of_the_clock_lose_and_repeat_nothing() {
         let (mut steps, mut seen, mut mono_of) = (0, Vec::new(), Vec::new());
         let mut take = |b: &mut Bench, mono_of: &[i64]| {
             let closed = i64::try_from(b.now.mono.0 / 1_000_000).expect("small");
-            for row in rows(b) {
+            for row in b.rows() {
                 let list: Vec<usize> = row["l"].as_array().into_iter().flatten().filter_map(|v| v.as_u64()?.try_into().ok()).collect();
                 if let Some(first) = list.first() {
                     assert!(closed - mono_of[*first] <= most_ms, "seed {seed}: {window}: open for {} ms", closed - mono_of[*first]);
@@ -772,13 +759,13 @@ fn a_sliding_window_is_sent_twice() {
     rule(&mut b, sql, Kind::Twice(2, 2).options(json!({})));
     let t = b.now.wall.0;
     b.push("/d", r#"{"a":1}"#);
-    assert_eq!(rows(&mut b), [json!({"l": [1], "s": t - 2000, "e": t, "t": t})]);
+    assert_eq!(b.rows(), [json!({"l": [1], "s": t - 2000, "e": t, "t": t})]);
     b.pass(500);
     b.push("/d", r#"{"a":2}"#);
     b.pass(1499);
-    assert_eq!(rows(&mut b), Vec::<Value>::new());
+    assert_eq!(b.rows(), Vec::<Value>::new());
     b.pass(1);
-    assert_eq!(rows(&mut b), [json!({"l": [2], "s": t, "e": t + 2000, "t": t})]);
+    assert_eq!(b.rows(), [json!({"l": [2], "s": t, "e": t + 2000, "t": t})]);
 }
 
 #[test]
@@ -798,7 +785,7 @@ fn readings_know_what_the_clock_is_worth() {
     b.rule("SELECT meta(clock) AS c FROM demo");
     let clock = |b: &mut Bench| {
         b.push("/d", "{}");
-        rows(b).remove(0)["c"].as_str().expect("a word").to_owned()
+        b.rows().remove(0)["c"].as_str().expect("a word").to_owned()
     };
     assert_eq!(clock(&mut b), "synced");
     let wall = b.now.wall.0;
@@ -838,11 +825,11 @@ fn overlapping_windows_sum_up_to_the_same() {
                 bench.settle();
             }
             if i % 40 == 39 {
-                let mut want = rows(&mut b);
+                let mut want = b.rows();
                 for row in &mut want {
                     row.as_object_mut().expect("a row").remove("x");
                 }
-                let got = rows(&mut a);
+                let got = a.rows();
                 assert!(close(&got.clone().into(), &want.clone().into()), "{window} {i}\n got {got:?}\nwant {want:?}");
             }
         }

@@ -107,7 +107,7 @@ fn scalar<'a>(name: &str, raw: &'a str, typ: &Type, scratch: &Scratch<'a>) -> Ev
             _ => "number",
         },
     };
-    Err(scratch.fault(format_args!("{name} has wrong type:{kind}, expect:{}", type_name(typ))))
+    Err(scratch.fault(format_args!("{name} has wrong type:{kind}, expect:{}", typ.name())))
 }
 
 fn integer<'a>(raw: &str, scratch: &Scratch<'a>) -> Eval<'a> {
@@ -157,20 +157,6 @@ pub fn parse_bool(text: &str) -> Option<bool> {
         "1" | "t" | "T" | "true" | "TRUE" | "True" => Some(true),
         "0" | "f" | "F" | "false" | "FALSE" | "False" => Some(false),
         _ => None,
-    }
-}
-
-/// A type's name in error texts.
-pub(super) const fn type_name(typ: &Type) -> &'static str {
-    match typ {
-        Type::Bigint => "bigint",
-        Type::Float => "float",
-        Type::String => "string",
-        Type::Bytea => "bytea",
-        Type::Datetime => "datetime",
-        Type::Boolean => "boolean",
-        Type::Array(_) => "array",
-        Type::Struct(_) => "struct",
     }
 }
 
@@ -250,7 +236,7 @@ mod tests {
             (&object, r#"{"x":"s"}"#, "x has wrong type:string, expect:bigint"),
             (&object, "[]", "a has wrong type:array, expect:struct"),
         ] {
-            assert_eq!(decode(raw, typ), want, "{raw} as {}", type_name(typ));
+            assert_eq!(decode(raw, typ), want, "{raw} as {}", typ.name());
         }
     }
 

@@ -4,7 +4,7 @@
 //! `error in preprocessor: …` that drops the row. int64 and float64 convert into each other; nothing else changes its kind,
 //! but for datetime, which takes milliseconds or text, and struct, which takes a JSON text.
 
-use super::column::{octets, type_name};
+use super::column::octets;
 use crate::json::scan::{self, Top};
 use crate::sql::types::{Column, Default, Type};
 use crate::time::Zone;
@@ -89,7 +89,7 @@ impl Strict<'_> {
             (Type::Bigint, _) => "int64",
             (Type::Float, _) => "float64",
             (Type::Boolean, _) => "bool",
-            (Type::String | Type::Bytea, _) => type_name(typ),
+            (Type::String | Type::Bytea, _) => typ.name(),
         };
         let shown = text::typed(value, scratch)?;
         Err(scratch.fault(format_args!("cannot convert {shown} to {to}")))

@@ -14,6 +14,23 @@ pub enum Type {
     Struct(Vec<Column>),
 }
 
+impl Type {
+    /// Its word in DDL and in error texts, without what it is made of.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Bigint => "bigint",
+            Self::Float => "float",
+            Self::String => "string",
+            Self::Bytea => "bytea",
+            Self::Datetime => "datetime",
+            Self::Boolean => "boolean",
+            Self::Array(_) => "array",
+            Self::Struct(_) => "struct",
+        }
+    }
+}
+
 /// A declared column.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Column {

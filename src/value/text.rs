@@ -1,6 +1,6 @@
 //! Values as text: Go's `%v` and type names, RFC 3339 times, and the key text that groups compare by.
 
-use super::{Fault, Moment, Numbers, Scratch, Value};
+use super::{Fault, Moment, Numbers, Object, Packed, Scratch, Value};
 use crate::json::scan;
 use crate::json::write::{self, FloatStyle, Full, Out};
 
@@ -290,28 +290,48 @@ pub fn json<'a>(out: &mut Out<'_>, value: Value<'a>, scratch: &Scratch<'a>) -> R
             if let Some(list) = value.list(scratch)? {
                 json(out, Value::Packed(list), scratch)?;
             } else if let Some(object) = value.object(scratch)? {
-                json_object(out, object, scratch)?;
+                json_object(out, object, |out, member| json(out, member, scratch))?;
             }
         }
         Value::Packed(p) => {
             if let Some(object) = p.object() {
-                json_object(out, object, scratch)?;
+                json_object(out, object, |out, member| json(out, member, scratch))?;
             } else {
-                out.byte(b'[')?;
-                for (i, element) in p.elements().enumerate() {
-                    if i > 0 {
-                        out.byte(b',')?;
-                    }
-                    json(out, element, scratch)?;
-                }
-                out.byte(b']')?;
+                json_list(out, p, |out, element| json(out, element, scratch))?;
             }
         }
     }
     Ok(())
 }
 
-fn json_object<'a>(out: &mut Out<'_>, object: super::Object<'a>, scratch: &Scratch<'a>) -> Result<(), Fault<'a>> {
+/// A list of what `each` writes of its elements.
+///
+/// # Errors
+/// No room, and what `each` gives.
+pub fn json_list<'a>(
+    out: &mut Out<'_>,
+    list: Packed<'a>,
+    mut each: impl FnMut(&mut Out<'_>, Value<'a>) -> Result<(), Fault<'a>>,
+) -> Result<(), Fault<'a>> {
+    out.byte(b'[')?;
+    for (i, element) in list.elements().enumerate() {
+        if i > 0 {
+            out.byte(b',')?;
+        }
+        each(out, element)?;
+    }
+    Ok(out.byte(b']')?)
+}
+
+/// An object of what `each` writes of its members.
+///
+/// # Errors
+/// No room, and what `each` gives.
+pub fn json_object<'a>(
+    out: &mut Out<'_>,
+    object: Object<'a>,
+    mut each: impl FnMut(&mut Out<'_>, Value<'a>) -> Result<(), Fault<'a>>,
+) -> Result<(), Fault<'a>> {
     out.byte(b'{')?;
     for (i, (key, value)) in object.entries().enumerate() {
         if i > 0 {
@@ -319,10 +339,9 @@ fn json_object<'a>(out: &mut Out<'_>, object: super::Object<'a>, scratch: &Scrat
         }
         write::string(out, key)?;
         out.byte(b':')?;
-        json(out, value, scratch)?;
+        each(out, value)?;
     }
-    out.byte(b'}')?;
-    Ok(())
+    Ok(out.byte(b'}')?)
 }
 
 fn json_raw<'a>(out: &mut Out<'_>, raw: &'a str, numbers: Numbers, scratch: &Scratch<'a>) -> Result<(), Fault<'a>> {

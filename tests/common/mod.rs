@@ -127,6 +127,19 @@ impl Bench {
         while self.engine.step(self.now) == Progress::More {}
     }
 
+    /// Rows of all messages that the log sinks give, flat; an error is its text.
+    pub fn rows(&mut self) -> Vec<serde_json::Value> {
+        let mut out = Vec::new();
+        for text in self.logged() {
+            match serde_json::from_str(&text) {
+                Ok(serde_json::Value::Array(list)) => out.extend(list),
+                Ok(other) => out.push(other),
+                Err(_) => out.push(serde_json::Value::String(text)),
+            }
+        }
+        out
+    }
+
     /// What the log sinks of all rules give, in order per rule.
     pub fn logged(&mut self) -> Vec<String> {
         self.settle();

@@ -236,26 +236,12 @@ fn json<'a>(out: &mut Out<'_>, value: Value<'a>, c: &Call<'_, 'a>) -> Result<(),
     let scratch = c.ctx.scratch;
     c.ctx.spend(1)?;
     if let Some(list) = value.list(scratch)? {
-        out.byte(b'[')?;
-        for (i, element) in list.elements().enumerate() {
-            if i > 0 {
-                out.byte(b',')?;
-            }
-            json(out, element, c)?;
-        }
-        return Ok(out.byte(b']')?);
+        return text::json_list(out, list, |out, element| json(out, element, c));
     }
-    let Some(object) = value.object(scratch)? else { return text::json(out, value, scratch) };
-    out.byte(b'{')?;
-    for (i, (key, value)) in object.entries().enumerate() {
-        if i > 0 {
-            out.byte(b',')?;
-        }
-        write::string(out, key)?;
-        out.byte(b':')?;
-        json(out, value, c)?;
+    match value.object(scratch)? {
+        Some(object) => text::json_object(out, object, |out, member| json(out, member, c)),
+        None => text::json(out, value, scratch),
     }
-    Ok(out.byte(b'}')?)
 }
 
 fn parse_json<'a>(c: &Call<'_, 'a>) -> Eval<'a> {

@@ -14,20 +14,7 @@ fn type_text(ty: &Type) -> String {
             let fields: Vec<String> = fields.iter().map(|f| format!("{} {}", f.name, type_text(&f.typ))).collect();
             format!("struct({})", fields.join(", "))
         }
-        simple => simple_name(simple).to_owned(),
-    }
-}
-
-const fn simple_name(ty: &Type) -> &'static str {
-    match ty {
-        Type::Bigint => "bigint",
-        Type::Float => "float",
-        Type::String => "string",
-        Type::Bytea => "bytea",
-        Type::Datetime => "datetime",
-        Type::Boolean => "boolean",
-        Type::Array(_) => "array",
-        Type::Struct(_) => "struct",
+        simple => simple.name().to_owned(),
     }
 }
 
@@ -157,7 +144,7 @@ fn type_json(ty: &Type) -> String {
             let fields: Vec<String> = fields.iter().map(|c| field_json(c, false)).collect();
             format!(r#"{{"Type":"struct","Fields":[{}]}}"#, fields.join(","))
         }
-        simple => quote(simple_name(simple)),
+        simple => quote(simple.name()),
     }
 }
 
@@ -176,7 +163,7 @@ fn schema_item(ty: &Type, default: Option<&Literal>) -> String {
         Type::Struct(fields) => format!(",\"properties\":{}", schema_of(fields)),
         _ => String::new(),
     };
-    format!(r#"{{"type":"{}"{default}{inner},"index":0}}"#, simple_name(ty))
+    format!(r#"{{"type":"{}"{default}{inner},"index":0}}"#, ty.name())
 }
 
 /// A JSON string as Go writes it: `<`, `>` and `&` escaped.
