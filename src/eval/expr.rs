@@ -8,6 +8,7 @@ use core::cmp::Ordering;
 
 use heapless::Vec;
 
+use super::aggregate::fold;
 use super::row::Row;
 use super::{Call, Ctx, func};
 use crate::limits::ARG_COUNT;
@@ -72,6 +73,11 @@ impl<'c, 'a> Evaluator<'c, 'a> {
                     let name = self.plan.calls.get(usize::from(*call)).map_or("", |(_, name)| *name);
                     self.ctx.scratch.fault(format_args!("call func {name} error: {}", fault.text))
                 })
+            }
+            Expr::Fold { name, args } => {
+                let [column, rest @ ..] = args.as_slice() else { return Err(Fault::new("unexpected wildcard value <nil>")) };
+                let second = rest.first().map_or(Ok(Value::Null), |e| self.eval(e))?;
+                fold(name, self.eval(column)?, second, self.ctx)
             }
             Expr::Meta(name, path) => self.meta(name.as_deref(), path),
         }

@@ -96,8 +96,7 @@ impl Joiner {
         while let Some(join) = stage.plan.joins.get(self.level) {
             let source = self.level + 1;
             let lefts = self.lens[self.old] / width;
-            let right_only = matches!(join.kind, JoinKind::Right);
-            if !self.rights && !right_only {
+            if !self.rights && !join.right_first {
                 while self.left < lefts {
                     while let Some(right) = next_right(c, span, source, self.right) {
                         if budget == 0 {
@@ -128,7 +127,7 @@ impl Joiner {
                     self.matched = false;
                 }
             }
-            if matches!(join.kind, JoinKind::Right | JoinKind::Full) {
+            if join.right_first || join.kind == JoinKind::Full {
                 if !self.rights {
                     self.rights = true;
                     (self.left, self.right, self.matched) = (0, 0, false);
@@ -143,14 +142,15 @@ impl Joiner {
                         if self.hit(c, stage, select, buf, self.left, source, right, join.on.as_ref()).map_err(drop)? {
                             self.matched = true;
                             let left = self.left;
-                            if right_only && !self.push_pair(width, left, source, right) {
+                            if join.right_first && !self.push_pair(width, left, source, right) {
                                 select.fail(op, full);
                                 return Err(());
                             }
                         }
                         self.left += 1;
                     }
-                    if !self.matched && !self.push(width, |_| {}, source, place_of(right)) {
+                    let alone = !self.matched && join.kind != JoinKind::Inner;
+                    if alone && !self.push(width, |_| {}, source, place_of(right)) {
                         select.fail(op, full);
                         return Err(());
                     }

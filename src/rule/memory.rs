@@ -82,7 +82,7 @@ pub(super) fn walk<'p>(expr: &'p Expr, plan: &'p Plan, visit: &mut dyn FnMut(&'p
             });
             otherwise.iter().for_each(|e| each(e));
         }
-        Expr::Call { args, .. } => args.iter().for_each(each),
+        Expr::Call { args, .. } | Expr::Fold { args, .. } => args.iter().for_each(each),
         Expr::In { value, list, .. } => {
             each(value);
             list.iter().for_each(each);

@@ -100,9 +100,10 @@ impl<'s> Lowerer<'s> {
         if let Some(window) = select.window() {
             self.plan.window = Some(self.window(window)?);
         }
-        for join in &select.joins {
+        for (place, join) in select.joins.iter().enumerate() {
             let on = join.on.as_ref().map(|on| self.expr(on)).transpose()?;
-            self.plan.joins.push(Join { kind: join_kind(join.kind), on });
+            let right_first = join.kind == ast::JoinKind::Right || (place == 0 && self.turned());
+            self.plan.joins.push(Join { kind: join_kind(join.kind), on, right_first });
         }
         if let Some(filter) = &select.filter {
             self.stage = Stage::Filter;
@@ -149,9 +150,12 @@ impl<'s> Lowerer<'s> {
         Ok(())
     }
 
-    /// Whether an analytic call must wait for SELECT: `changed_cols`, and whatever needs an aggregate.
+    /// Whether an analytic call must wait for SELECT: `changed_cols`, and whatever has an aggregate for an argument.
     fn is_late(&self, expr: &ast::Expr) -> bool {
-        matches!(&expr.kind, ExprKind::Call(call) if call.name == "changed_cols") || self.bound.is_aggregate(expr)
+        match &expr.kind {
+            ExprKind::Call(call) => call.name == "changed_cols" || call.args.iter().any(|arg| self.bound.is_aggregate(arg)),
+            _ => false,
+        }
     }
 
     /// The select list. Fields without alias are computed first, then the aliases: eKuiper's order, which names left unbound
@@ -232,8 +236,8 @@ impl<'s> Lowerer<'s> {
     fn alias(&mut self, alias: usize) -> Result<Expr, SqlError> {
         let Some(definition) = self.bound.aliases.get(alias).copied() else { return Ok(Expr::Const(super::plan::Literal::Null)) };
         let Some(field) = self.bound.select.fields.get(definition.field) else { return Ok(Expr::Const(super::plan::Literal::Null)) };
-        if definition.aggregate && self.stage == Stage::Filter {
-            // WHERE has aggregates of its own, over rows that SELECT may never see.
+        if definition.aggregate && self.stage != Stage::Late {
+            // WHERE and what comes before it have aggregates of their own, over rows that SELECT may never see.
             return self.expr(&field.expr);
         }
         if let Some(place) = self.alias_places.get(alias).copied().flatten() {
@@ -331,10 +335,28 @@ impl<'s> Lowerer<'s> {
         for (join, source) in self.bound.select.joins.iter().zip(1..) {
             match join.kind {
                 ast::JoinKind::Right => order.insert(0, source),
+                _ if source == 1 && self.turned() => order.insert(0, source),
                 _ => order.push(source),
             }
         }
         order
+    }
+
+    /// Whether the first join is an inner one whose ON names the joined source first, and no third one: eKuiper then takes the sides
+    /// the other way round, which shows in the order of the pairs.
+    fn turned(&self) -> bool {
+        let Some(ast::Join { kind: ast::JoinKind::Inner, on: Some(on), .. }) = self.bound.select.joins.first() else { return false };
+        let mut named = Vec::new();
+        on.walk(&mut |e| {
+            if let ExprKind::Column(column) = &e.kind
+                && let (_, Target::Source(source), _) = self.bound.column(column, e.span)
+                && !named.contains(&source)
+            {
+                named.push(source);
+            }
+            true
+        });
+        matches!(named.as_slice(), [1] | [1, 0])
     }
 
     fn wrong(&self, span: Span, message: impl Into<String>) -> SqlError {

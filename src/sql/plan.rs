@@ -200,6 +200,13 @@ pub enum Expr {
         /// Compiled from literal arguments.
         aux: Aux,
     },
+    /// An aggregate where there is one row and no group, in ON and in an analytic function's WHEN: over the elements of a list.
+    Fold {
+        /// Which.
+        name: &'static str,
+        /// Its arguments; none when `*` stands among them, which is nothing here.
+        args: Vec<Self>,
+    },
     /// `meta(name)`, `meta(header->"x")` (a path below the name), `meta(*)` (no name).
     Meta(Option<String>, Vec<String>),
 }
@@ -364,6 +371,8 @@ pub struct Join {
     pub kind: JoinKind,
     /// ON.
     pub on: Option<Expr>,
+    /// True if pairs come in the order of the joined source's rows, not of those before it.
+    pub right_first: bool,
 }
 
 /// Kinds of join.

@@ -17,7 +17,7 @@ mod object;
 mod other;
 mod string;
 #[cfg(test)]
-mod testing;
+pub(super) mod testing;
 mod window;
 
 pub(crate) use arg::{go_int, strict};

@@ -51,7 +51,7 @@ impl Arg {
 pub(super) const NOW_MS: i64 = 1_709_288_430_456;
 
 /// A context with 32 KiB of scratch, as a rule `r1` in UTC sees it.
-pub(super) fn with_ctx<T>(fuel: u32, scratch_bytes: usize, f: impl for<'c, 'a> FnOnce(&Ctx<'c, 'a>) -> T) -> T {
+pub(in crate::eval) fn with_ctx<T>(fuel: u32, scratch_bytes: usize, f: impl for<'c, 'a> FnOnce(&Ctx<'c, 'a>) -> T) -> T {
     let mut buf = vec![0; scratch_bytes];
     let scratch = Scratch::new(&mut buf);
     let rule = RuleFacts { id: "r1".into(), start: Timestamp(NOW_MS - 1000), zone: Zone::utc(), window_time: true, functions: Vec::new() };
@@ -88,7 +88,7 @@ pub(super) fn call<'a>(ctx: &Ctx<'_, 'a>, name: &str, args: &[Value<'a>], aux: &
 }
 
 /// What a call gives, as JSON text, or `!` and the fault.
-pub(super) fn answer<'a>(result: Eval<'a>, scratch: &Scratch<'a>) -> String {
+pub(in crate::eval) fn answer<'a>(result: Eval<'a>, scratch: &Scratch<'a>) -> String {
     let spell = |value| -> Result<String, Fault<'_>> {
         if let Value::Float(x) = value
             && !x.is_finite()

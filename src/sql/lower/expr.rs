@@ -151,6 +151,11 @@ impl<'s> Lowerer<'s> {
             // They read the rule's counters, no column.
             ("last_agg_hit_count" | "last_agg_hit_time", _) => self.scalar(expr, call),
             (_, Kind::Analytic) => Ok(Expr::Slot(self.analytic(expr)?)),
+            (_, Kind::Aggregate) if self.stage == Stage::Early => {
+                let (_, name) = canonical(call.id);
+                let starred = call.args.iter().any(|arg| matches!(arg.kind, ExprKind::Star(_)));
+                Ok(Expr::Fold { name, args: if starred { Vec::new() } else { self.list(&call.args)? } })
+            }
             (_, Kind::Aggregate) => Ok(Expr::Slot(self.aggregate(expr, call)?)),
             (_, Kind::SetReturning) => match call.args.first() {
                 // Below the top level it is the list itself.

@@ -98,6 +98,7 @@ fn show(plan: &Plan, e: &Expr) -> String {
             )
         }
         Expr::Call { call, args, .. } => format!("{}({})", plan.calls[usize::from(*call)].1, shows(plan, args)),
+        Expr::Fold { name, args } => format!("fold {name}({})", shows(plan, args)),
         Expr::Meta(name, path) => {
             format!("meta:{}{}", name.as_deref().unwrap_or("*"), path.iter().map(|p| format!("->{p}")).collect::<String>())
         }
@@ -167,7 +168,9 @@ fn joins_and_names() {
         assert_eq!(fields(&plan(sources, &format!("{sql} {w}"))), want, "{rule}");
     }
     let p = plan("s1; [t1]", "SELECT s1.a FROM s1 FULL JOIN t1 ON s1.id = t1.id");
-    assert!(matches!(p.joins.as_slice(), [Join { kind: JoinKind::Full, on: Some(on) }] if show(&p, on) == "[= s1.id t1.id]"));
+    assert!(
+        matches!(p.joins.as_slice(), [Join { kind: JoinKind::Full, on: Some(on), right_first: false }] if show(&p, on) == "[= s1.id t1.id]")
+    );
 }
 
 #[test]
