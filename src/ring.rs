@@ -338,6 +338,18 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Ring<B> {
         self.left(reader.done);
     }
 
+    /// The reader needs none but the newest record: it is done with those before. Gives how many there were.
+    pub fn skip_to_last(&mut self, id: ReaderId) -> usize {
+        let mut skipped = 0;
+        while let Some(next) = self.reader(id).and_then(|reader| self.next_of(reader.read))
+            && self.settle(next).is_some()
+        {
+            self.take(id);
+            skipped += 1;
+        }
+        skipped
+    }
+
     /// A reader is done with the record at `position` and moved on.
     fn left(&mut self, position: u64) {
         if position == self.tail {
@@ -555,6 +567,19 @@ mod tests {
         ring.push(&body("a")).expect("room");
         ring.push(&body("b")).expect("room");
         assert_eq!(ring.push(&body("c")), Err(Refused::Full { holder: r }));
+    }
+
+    #[test]
+    fn skipping_leaves_the_newest() {
+        let (mut ring, r) = ring(96, Overflow::Reject);
+        assert_eq!(ring.skip_to_last(r), 0);
+        for (i, text) in ["a", "b", "c", "d", "e"].into_iter().enumerate() {
+            ring.push(&body(text)).expect("room, whatever came before");
+            assert_eq!(ring.skip_to_last(r), usize::from(i > 0));
+            assert_eq!(ring.peek(r).map(|r| r.body.to_vec()), Some(text.as_bytes().to_vec()));
+        }
+        ring.take(r);
+        assert_eq!((ring.skip_to_last(r), ring.len()), (0, 0));
     }
 
     #[test]

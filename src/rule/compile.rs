@@ -205,6 +205,7 @@ pub fn compile(def: &RuleDef, definitions: &dyn Definitions, around: &Surroundin
         ops,
         pending_bytes: if waits { limits.payload_bytes } else { 0 },
         table_bytes: limits.state_bytes,
+        payload_bytes: limits.payload_bytes,
         state_bytes: limits.state_bytes,
         group_count: limits.group_count,
         window,

@@ -90,7 +90,8 @@ impl Quick {
 /// True if a rule's rows can go this way.
 pub(super) fn fits(unit: &RuleUnit, windowed: &Windowed) -> bool {
     let [spec] = unit.sources.as_slice() else { return false };
-    !spec.table && !windowed.is_used() && unit.plan.joins.is_empty() && spec.interval.is_none() && spec.send_interval.is_none()
+    let at_once = spec.interval.is_none() && spec.send_interval.is_none() && spec.payload.is_none();
+    !spec.table && !windowed.is_used() && unit.plan.joins.is_empty() && at_once
 }
 
 /// True if decoding a column cannot fail for the type of its value, so that it may wait until it is needed.
@@ -151,6 +152,9 @@ impl Rule {
             let (at, more) = (rows.at(), rows.has_more());
             if record.row == 0 {
                 select.ops.at(source_ops.source).pass(now.wall);
+                if let Some(decompress) = source_ops.decompress {
+                    select.ops.at(decompress).pass(now.wall);
+                }
                 if let Some(decoder) = source_ops.decoder {
                     select.ops.at(decoder).take(now.wall);
                 }

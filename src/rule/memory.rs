@@ -240,6 +240,14 @@ pub fn parts(unit: &RuleUnit, limits: &Limits) -> Vec<Part> {
         if spec.table {
             put("DataSourcePlan", Some(i), "rows of the table", unit.table_bytes, "the oldest row leaves", false);
         }
+        if spec.payload.is_some() || spec.merge_field.is_some() {
+            let bytes = super::unfold::Unfold::bytes_of(unit.payload_bytes);
+            put("DataSourcePlan", Some(i), "the row that a payload makes", bytes, "the row is lost, counted", false);
+        }
+        if spec.merge_field.is_some() {
+            let full = "messages wait in the queue until the next tick";
+            put("DataSourcePlan", Some(i), "messages that are merged at the next tick", unit.table_bytes, full, false);
+        }
         let full = match spec.overflow {
             Overflow::Reject => "the sender gets 503 with Retry-After",
             Overflow::DropOldest => "the oldest reading leaves, counted",

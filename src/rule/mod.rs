@@ -11,7 +11,9 @@ mod direct;
 pub mod explain;
 mod fields;
 mod join;
+mod limit;
 pub mod memory;
+mod merge;
 pub mod ops;
 pub mod options;
 pub mod project;
@@ -20,7 +22,9 @@ pub mod run;
 mod single;
 mod slide;
 mod stage;
+
 pub mod status;
+mod unfold;
 pub mod windowed;
 
 pub use cron::Cron;

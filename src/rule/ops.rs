@@ -71,8 +71,12 @@ pub struct SourceOps {
     pub source: OpIndex,
     /// The rate limiter (`interval`).
     pub rate_limit: Option<OpIndex>,
+    /// Inflates bodies (`decompression`).
+    pub decompress: Option<OpIndex>,
     /// The decoder; tuple sources (memory) have none.
     pub decoder: Option<OpIndex>,
+    /// The decoder of what messages hold, or of those that were merged.
+    pub payload: Option<OpIndex>,
     /// Validation and event time.
     pub preprocessor: Option<OpIndex>,
 }
@@ -102,9 +106,12 @@ impl Ops {
             };
             let push = matches!(spec.feed, Feed::Push(_));
             let rate_limit = spec.interval.is_some().then(|| chain(&mut ops, "ratelimit"));
-            let decoder = push.then(|| chain(&mut ops, "decoder"));
+            let decompress = spec.inflated.then(|| chain(&mut ops, "decompress"));
+            let decoder = (push && spec.merge_field.is_none()).then(|| chain(&mut ops, "decoder"));
+            let unfolds = spec.payload.is_some() || spec.merge_field.is_some();
+            let payload = unfolds.then(|| chain(&mut ops, "payload_decoder"));
             let preprocessor = (event_time || (spec.columns.is_some() && spec.strict)).then(|| chain(&mut ops, "preprocessor"));
-            ops.sources.push(SourceOps { source, rate_limit, decoder, preprocessor });
+            ops.sources.push(SourceOps { source, rate_limit, decompress, decoder, payload, preprocessor });
             if spec.table { table_ends.push(end) } else { ends.push(end) }
         }
         let mut next = |ops: &mut Self, ends: &mut Vec<String>, what: &str| {

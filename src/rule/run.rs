@@ -9,12 +9,15 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use super::direct::{Quick, quick};
+use super::limit::{Limiter, Turn};
 use super::memory::{shares, slots_of};
-use super::ops::Ops;
+use super::merge::Frames;
+use super::ops::{Ops, SourceOps};
 use super::project::Shaping;
 use super::rows::{self, Part, Picks, Raw, Rows};
 use super::single;
 use super::stage::{Deliver, Pending, Select, Stage};
+use super::unfold::{Trouble, Unfold};
 use super::windowed::{Around, Counters, WindowOptions, Windowed, analytics, event_time};
 use crate::decode::strict::Strict;
 use crate::eval::analytic::Memory;
@@ -28,7 +31,7 @@ use crate::source::StreamSpec;
 use crate::sql::plan::{Plan, Slot};
 use crate::table::Table;
 use crate::time::{self, Instant, Now, Timestamp};
-use crate::value::{Fault, Moment, Packed, Scratch, Value, packed};
+use crate::value::{Fault, Moment, Object, Packed, Scratch, Value, packed};
 
 /// Rows of one slice.
 pub const SLICE_ROWS: usize = 64;
@@ -60,8 +63,10 @@ pub struct RuleUnit {
     pub ops: Ops,
     /// Bytes of the pending place; 0 when no sink ever makes the rule wait.
     pub pending_bytes: usize,
-    /// Bytes a scan table may take.
+    /// Bytes a scan table may take, and what `mergeField` gathers.
     pub table_bytes: usize,
+    /// `limits.payloadBytes`.
+    pub payload_bytes: usize,
     /// Bytes of its state region.
     pub state_bytes: usize,
     /// Groups of its window.
@@ -111,7 +116,7 @@ pub enum Slice {
 pub(super) struct Input {
     pub feed: FeedId,
     pub reader: ReaderId,
-    /// Not before: `interval` and `sendInterval`.
+    /// Not before: `sendInterval`, `delay()`.
     pub due: Instant,
 }
 
@@ -121,6 +126,10 @@ pub struct Rule {
     /// What it is.
     pub unit: RuleUnit,
     pub(super) inputs: Vec<Input>,
+    /// Of sources with `interval`.
+    pub(super) limiters: Vec<Option<Limiter>>,
+    /// Of sources whose messages are no rows themselves.
+    unfolds: Vec<Option<Unfold>>,
     tables: Vec<Option<Table>>,
     pub(super) hits: Hits,
     pub(super) agg_hits: Hits,
@@ -143,6 +152,11 @@ impl Rule {
     pub fn new(unit: RuleUnit, readers: &[(FeedId, ReaderId)], seed: u64) -> Self {
         let inputs = readers.iter().map(|&(feed, reader)| Input { feed, reader, due: Instant::default() }).collect();
         let tables = unit.sources.iter().map(|s| s.table.then(|| Table::new(s.retain, unit.table_bytes))).collect();
+        let limiter =
+            |s: &Arc<StreamSpec>| s.interval.map(|every| Limiter::new(every, s.merge_field.is_some().then_some(unit.table_bytes)));
+        let limiters = unit.sources.iter().map(limiter).collect();
+        let unfold = |(i, s): (usize, &Arc<StreamSpec>)| Unfold::new(s, &unit.plan, i, unit.payload_bytes);
+        let unfolds = unit.sources.iter().enumerate().map(unfold).collect();
         let pending = Pending { bytes: Pages::new(unit.pending_bytes), ..Pending::default() };
         let shares = shares(&unit.plan, unit.event_time, unit.window, unit.state_bytes);
         let mut windowed =
@@ -161,6 +175,8 @@ impl Rule {
             again: false,
             unit,
             inputs,
+            limiters,
+            unfolds,
             tables,
             hits: Hits::default(),
             agg_hits: Hits::default(),
@@ -182,14 +198,16 @@ impl Rule {
         for sink in &mut self.unit.sinks {
             sink.start(now);
         }
+        self.limiters.iter_mut().flatten().for_each(|limiter| limiter.start(now.mono));
         self.windowed.start(now);
     }
 
     /// What happened for lack of memory.
     #[must_use]
-    pub const fn counters(&self) -> Counters {
+    pub fn counters(&self) -> Counters {
         let mut counters = self.windowed.counters;
         counters.evicted_partition_total += self.analytic.evicted_total;
+        counters.no_payload_total += self.unfolds.iter().flatten().map(|u| u.skipped_total).sum::<u64>();
         counters
     }
 
@@ -251,11 +269,17 @@ impl Rule {
         }
         let mut fuel = SLICE_FUEL;
         for _ in 0..SLICE_ROWS {
-            let (next, mut until) = self.next_input(feeds, lent.now);
+            let (next, mut until) = match self.next_input(feeds, lent.now) {
+                (Some((input, Turn::Gather)), _) => {
+                    self.gather(input, feeds, lent);
+                    continue;
+                }
+                found => found,
+            };
             // What the clock closes comes before rows that arrived later, and after those that arrived before.
             let later = match (next, self.windowed.closes_at(lent.now)) {
                 (None, _) => true,
-                (Some(input), Some(end)) => {
+                (Some((input, _)), Some(end)) => {
                     let input = &self.inputs[input];
                     feeds.ring(input.feed).peek(input.reader).is_none_or(|record| record.time_ms >= end)
                 }
@@ -270,13 +294,13 @@ impl Rule {
                 }
                 continue;
             }
-            let Some(input) = next else {
+            let Some((input, turn)) = next else {
                 for due in [self.windowed.until(lent.now), self.until()].into_iter().flatten() {
                     until = Some(until.map_or(due, |u| u.min(due)));
                 }
                 return Slice::Idle(until);
             };
-            let spent = self.row(input, feeds, lent);
+            let spent = if turn == Turn::Merged { self.merged(input, lent) } else { self.row(input, feeds, lent) };
             if self.is_blocked() {
                 return Slice::Blocked;
             }
@@ -313,23 +337,55 @@ impl Rule {
         worked
     }
 
-    /// The input whose next record came first, tables before streams at a tie; or until when none is due.
-    fn next_input(&mut self, feeds: &mut impl Feeds, now: Now) -> (Option<usize>, Option<Instant>) {
+    /// The input whose turn it is, and what it has: the one whose next record came first, tables before streams at a tie; or until
+    /// when there is none.
+    fn next_input(&mut self, feeds: &mut impl Feeds, now: Now) -> (Option<(usize, Turn)>, Option<Instant>) {
         let mut until: Option<Instant> = None;
-        let mut best: Option<(u64, usize)> = None;
-        for (i, input) in self.inputs.iter().enumerate() {
-            let ring = feeds.ring(input.feed);
-            let Some(record) = ring.peek(input.reader) else { continue };
-            if input.due > now.mono {
-                until = Some(until.map_or(input.due, |u| u.min(input.due)));
-                continue;
-            }
-            let key = (record.seq, i);
-            if best.is_none_or(|b| key < b) {
-                best = Some(key);
+        let mut best: Option<(u64, usize, Turn)> = None;
+        for i in 0..self.inputs.len() {
+            let turn = self.turn(i, feeds, now);
+            let seq = match turn {
+                Turn::Nothing => continue,
+                Turn::Wait(due) => {
+                    until = Some(until.map_or(due, |u| u.min(due)));
+                    continue;
+                }
+                Turn::Merged => 0,
+                Turn::Row | Turn::Gather => feeds.ring(self.inputs[i].feed).peek(self.inputs[i].reader).map_or(0, |record| record.seq),
+            };
+            if best.is_none_or(|(s, at, _)| (seq, i) < (s, at)) {
+                best = Some((seq, i, turn));
             }
         }
-        (best.map(|(_, i)| i), until)
+        (best.map(|(_, i, turn)| (i, turn)), until)
+    }
+
+    /// Runs the one row that the messages of an interval make; gives the steps it took.
+    fn merged(&mut self, index: usize, lent: &mut Lent<'_>) -> u32 {
+        let Some(mut frames) = self.limiters[index].as_mut().and_then(|limiter| limiter.frames.take()) else { return 1 };
+        let spec = Arc::clone(&self.unit.sources[index]);
+        let again = core::mem::take(&mut self.again);
+        let ops = self.unit.ops.sources[index];
+        if !again && let Some(limiter) = ops.rate_limit {
+            self.unit.ops.at(limiter).give(1);
+        }
+        let event = Event { time: lent.now.wall, meta: facts_of(frames.meta()) };
+        let (spent, more) = self.process(index, Coming::Frames(&frames), &spec, event, lent, again);
+        self.again = more;
+        if !more {
+            frames.clear();
+        }
+        if let Some(limiter) = self.limiters[index].as_mut() {
+            limiter.frames = Some(frames);
+            if !more {
+                limiter.open = false;
+                limiter.pass();
+                if let Some(gap) = spec.send_interval {
+                    self.inputs[index].due = lent.now.mono.after(gap);
+                }
+            }
+        }
+        spent + 1
     }
 
     /// Reads and runs one row of an input; gives the steps it took.
@@ -337,22 +393,13 @@ impl Rule {
         let (feed, reader) = (self.inputs[index].feed, self.inputs[index].reader);
         let spec = Arc::clone(&self.unit.sources[index]);
         let ring = feeds.ring(feed);
-        if let Some(interval) = spec.interval {
-            // Only the latest message of a tick is read.
-            while ring.waiting(reader) > 1 {
-                ring.take(reader);
-                let ops = self.unit.ops.sources[index];
-                self.unit.ops.at(ops.source).pass(lent.now.wall);
-                if let Some(limiter) = ops.rate_limit {
-                    let limiter = self.unit.ops.at(limiter);
-                    limiter.take(lent.now.wall);
-                    limiter.messages_processed_total += 1;
-                }
-            }
-            self.inputs[index].due = lent.now.mono.after(interval);
+        if let Some(limiter) = self.limiters[index].as_mut().filter(|limiter| !limiter.open) {
+            limiter.open = true;
+            limiter.pass();
         }
         let Some(record) = ring.peek(reader) else { return 0 };
-        let first = record.row == 0;
+        let within = self.unfolds[index].as_ref().is_some_and(Unfold::is_open);
+        let first = record.row == 0 && !within;
         let mut rows = Rows::new(record, &spec);
         let raw = rows.next();
         let at = rows.at();
@@ -367,24 +414,30 @@ impl Rule {
             if let Some(limiter) = ops.rate_limit {
                 self.unit.ops.at(limiter).pass(now);
             }
+            if let Some(decompress) = ops.decompress {
+                self.unit.ops.at(decompress).pass(now);
+            }
             if let Some(decoder) = ops.decoder {
                 self.unit.ops.at(decoder).take(now);
             }
         }
         let mut spent = 1;
         if let Some(raw) = raw {
-            let meta = packed::read(record.meta).and_then(|(v, _)| match v {
-                Value::Packed(p) => p.object(),
-                _ => None,
-            });
-            let event = Event { time: Timestamp(record.time_ms), meta };
+            let event = Event { time: Timestamp(record.time_ms), meta: facts_of(record.meta) };
             let again = core::mem::take(&mut self.again);
-            let (steps, more) = self.process(index, raw, &spec, event, lent, again);
+            let (steps, more) = self.process(index, Coming::Row(raw), &spec, event, lent, again);
             spent += steps;
             if more {
                 self.again = true;
                 return spent;
             }
+            if self.unfolds[index].as_mut().is_some_and(Unfold::advance) {
+                self.pause(index, &spec, lent.now);
+                return spent;
+            }
+        }
+        if raw.is_some() {
+            self.pause(index, &spec, lent.now);
         }
         if !more && let Some(decoder) = ops.decoder {
             self.unit.ops.at(decoder).messages_processed_total += 1;
@@ -392,26 +445,34 @@ impl Rule {
         let ring = feeds.ring(feed);
         if more {
             ring.set_row(reader, at);
-            if let Some(gap) = spec.send_interval {
-                self.inputs[index].due = lent.now.mono.after(gap);
-            }
         } else {
             ring.take(reader);
+            if let Some(limiter) = self.limiters[index].as_mut() {
+                limiter.open = false;
+            }
         }
         spent
     }
 
-    /// One raw row of an input: the steps it took, and whether it must be offered again.
+    /// `sendInterval` goes from row to row, whatever message they are of.
+    fn pause(&mut self, index: usize, spec: &StreamSpec, now: Now) {
+        if let Some(gap) = spec.send_interval {
+            let due = &mut self.inputs[index].due;
+            *due = (*due).max(now.mono.after(gap));
+        }
+    }
+
+    /// One row of an input: the steps it took, and whether it must be offered again.
     fn process(
         &mut self,
         index: usize,
-        raw: Raw<'_>,
+        coming: Coming<'_>,
         spec: &StreamSpec,
         event: Event<'_>,
         lent: &mut Lent<'_>,
         again: bool,
     ) -> (u32, bool) {
-        let Self { unit, inputs, tables, hits, agg_hits, rng, regexes, pending, windowed, analytic, picks, .. } = self;
+        let Self { unit, inputs, unfolds, tables, hits, agg_hits, rng, regexes, pending, windowed, analytic, picks, .. } = self;
         let RuleUnit { plan, facts, shaping, ops, sinks, send_error, .. } = unit;
         let (fuel, delay_ms) = (Cell::new(SLICE_FUEL), Cell::new(0));
         let now = lent.now;
@@ -429,12 +490,20 @@ impl Rule {
         let parse_time = |text: &str| time::text::parse(text, spec.time_pattern.as_ref(), &facts.zone, Moment::from_ms(now.wall.0));
         let strict = Strict { parse_time: &parse_time, zone: &facts.zone };
 
+        let raw = match unfolds[index].as_mut() {
+            None => match coming {
+                Coming::Row(raw) => raw,
+                Coming::Frames(_) => return (1, false),
+            },
+            Some(unfold) => match unfolded(coming, unfold, spec, &scratch, &mut select, &source_ops, again) {
+                Some(value) => Raw::Packed(value),
+                None => return (1, false),
+            },
+        };
         if let Some(Some(table)) = tables.get_mut(index) {
             match table_row(raw, spec, &strict, &scratch) {
                 Ok(row) => {
-                    if let Some(decoder) = source_ops.decoder {
-                        select.ops.at(decoder).give(1);
-                    }
+                    select.decoded(&source_ops);
                     if table.push(row).is_err() {
                         let fault = "a table row is larger than the table's memory: raise limits.stateBytes";
                         select.ops.at(select.ops.project).fail(fault, now.wall);
@@ -444,7 +513,7 @@ impl Rule {
                         aligner.messages_processed_total += 1;
                     }
                 }
-                Err(fault) => select.fail(source_ops.decoder.unwrap_or(source_ops.source), fault),
+                Err(fault) => select.unread(&source_ops, fault),
             }
             return (SLICE_FUEL - fuel.get(), false);
         }
@@ -462,9 +531,7 @@ impl Rule {
             return (SLICE_FUEL - fuel.get(), false);
         }
         if !again {
-            if let Some(decoder) = source_ops.decoder {
-                select.ops.at(decoder).give(1);
-            }
+            select.decoded(&source_ops);
             if let Some(preprocessor) = source_ops.preprocessor {
                 select.ops.at(preprocessor).pass(now.wall);
             }
@@ -518,6 +585,65 @@ impl Rule {
             pending.taken = 0;
         }
         pending.len == 0
+    }
+}
+
+/// What a source gives.
+#[derive(Debug, Clone, Copy)]
+enum Coming<'r> {
+    /// A row of its ring.
+    Row(Raw<'r>),
+    /// The messages of an interval.
+    Frames(&'r Frames),
+}
+
+/// The row that a message holds, or that several make; `None` when there is none (which was counted then).
+fn unfolded<'a>(
+    coming: Coming<'a>,
+    unfold: &'a mut Unfold,
+    spec: &'a StreamSpec,
+    scratch: &Scratch<'a>,
+    select: &mut Select<'_>,
+    ops: &SourceOps,
+    again: bool,
+) -> Option<Value<'a>> {
+    let fresh = !again && !unfold.is_open();
+    let now = select.now.wall;
+    if fresh && let Some(payload) = ops.payload {
+        let payload = select.ops.at(payload);
+        payload.take(now);
+        payload.messages_processed_total += 1;
+    }
+    let row = match (coming, &spec.payload) {
+        (Coming::Row(raw), Some(payload)) => unfold.row(raw, payload, spec, scratch),
+        (Coming::Row(_), None) => Ok(None),
+        (Coming::Frames(frames), _) => unfold.merged(frames, spec, scratch).map(Some).map_err(Trouble::Inner),
+    };
+    let decoded = !matches!(row, Err(Trouble::Outer(_)));
+    if fresh
+        && decoded
+        && let Some(decoder) = ops.decoder
+    {
+        select.ops.at(decoder).give(1);
+    }
+    match row {
+        Ok(row) => row,
+        Err(Trouble::Outer(fault)) => {
+            select.fail(ops.decoder.unwrap_or(ops.source), fault);
+            None
+        }
+        Err(Trouble::Inner(fault)) => {
+            select.fail(ops.payload.unwrap_or(ops.source), fault);
+            None
+        }
+    }
+}
+
+/// The arrival facts of a message.
+fn facts_of(meta: &[u8]) -> Option<Object<'_>> {
+    match packed::read(meta) {
+        Some((Value::Packed(p), _)) => p.object(),
+        _ => None,
     }
 }
 

@@ -262,14 +262,21 @@ impl Select<'_> {
         }
     }
 
+    /// A row has come out of the last decoder.
+    pub(super) fn decoded(&mut self, ops: &SourceOps) {
+        if let Some(decoder) = ops.payload.or(ops.decoder) {
+            self.ops.at(decoder).give(1);
+        }
+    }
+
     /// Counts and sends an error of a row that could not be read: the decoder's, or the preprocessor's, which checks types behind it.
     pub(super) fn unread(&mut self, ops: &SourceOps, fault: Fault<'_>) {
         let of_type = fault.text.starts_with("error in preprocessor") || fault.text.starts_with("cannot ");
         let checked = ops.preprocessor.filter(|_| of_type);
-        if let (Some(_), Some(decoder)) = (checked, ops.decoder) {
-            self.ops.at(decoder).give(1);
+        if checked.is_some() {
+            self.decoded(ops);
         }
-        self.fail(checked.or(ops.decoder).unwrap_or(ops.source), fault);
+        self.fail(checked.or(ops.payload).or(ops.decoder).unwrap_or(ops.source), fault);
     }
 
     /// Counts and sends an error.

@@ -50,6 +50,17 @@ pub struct PushFeed {
     pub access: Guard,
 }
 
+/// A message within a message: second-level decoding.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Payload {
+    /// `payloadField`: the member that holds it.
+    pub field: String,
+    /// `payloadBatchField`: a list of objects that hold one each.
+    pub batch: Option<String>,
+    /// `payloadFormat` and `payloadDelimiter`.
+    pub shape: Shape,
+}
+
 /// A stream or table as one rule uses it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StreamSpec {
@@ -81,7 +92,13 @@ pub struct StreamSpec {
     pub records_max: Option<usize>,
     /// `interval`: only the latest message of each tick is read.
     pub interval: Option<Duration>,
-    /// `sendInterval`: time between the elements of an array.
+    /// `mergeField`: the latest message for each value of this member is read, all of a tick as one row.
+    pub merge_field: Option<String>,
+    /// `payload…`: what is decoded within a message.
+    pub payload: Option<Payload>,
+    /// Bodies are inflated: an operator of its own in metrics.
+    pub inflated: bool,
+    /// `sendInterval`: time from row to row.
     pub send_interval: Option<Duration>,
     /// SHARED.
     pub shared: bool,

@@ -1,9 +1,10 @@
 //! From a definition and the configuration to a [`StreamSpec`]: conf key, EXTRA and stream options laid over each other (facts §2).
 
-use super::simulator::SimFeed;
-use super::{Feed, PushFeed, StreamSpec};
+use core::time::Duration;
 use std::sync::Arc;
 
+use super::simulator::SimFeed;
+use super::{Feed, Payload, PushFeed, StreamSpec};
 use crate::config::credentials::{self, LimitsConf};
 use crate::config::{Config, Origin, Props};
 use crate::decode::Shape;
@@ -23,15 +24,6 @@ use crate::wire::{Method, Reply};
 /// Rows that a scan table keeps without RETAIN_SIZE.
 const RETAIN_DEFAULT: usize = 1;
 
-/// Properties that other issues bring: refused, so that nothing is silently different.
-const NOT_YET: [(&str, &str); 5] = [
-    ("mergeField", "merging by interval"),
-    ("merger", "merging by interval"),
-    ("payloadFormat", "second-level decoding"),
-    ("payloadField", "second-level decoding"),
-    ("payloadBatchField", "second-level decoding"),
-];
-
 /// The spec of a stream or table. `files` reads the secrets of its credentials.
 ///
 /// # Errors
@@ -41,11 +33,6 @@ pub fn resolve(create: &Create, config: &Config, files: &dyn TlsLoader) -> Resul
     let options = &create.options;
     let props = layers(create, config)?;
     props.check().map_err(|e| e.to_string())?;
-    for (name, what) in NOT_YET {
-        if props.get(name).is_some_and(|p| !p.value.is_null() && p.value != "") {
-            return Err(format!("property {name} of {}: {what} is not supported", create.name));
-        }
-    }
     let format_name = options.format_or_json();
     let format = Format::parse(&format_name)
         .ok_or_else(|| format!("format {format_name} is not supported: json, delimited, urlencoded or binary"))?;
@@ -78,8 +65,13 @@ pub fn resolve(create: &Create, config: &Config, files: &dyn TlsLoader) -> Resul
     let whole = props.boolean("useInt64ForWholeNumber").map_err(error)?.unwrap_or(false);
     // Of a simulator it is the time between two rows.
     let interval = props.duration("interval").map_err(error)?.filter(|d| !d.is_zero() && kind != "simulator");
+    if interval.is_some_and(|d| d < Duration::from_millis(1)) {
+        return Err("interval should be larger than 1ms".into());
+    }
+    let (merge_field, payload) = second_level(create, &props, &feed, format, interval.is_some(), &fields)?;
     let send_interval = props.duration("sendInterval").map_err(error)?.filter(|d| !d.is_zero());
     let records_max = props.count("bufferLength").map_err(error)?.and_then(|n| usize::try_from(n).ok()).filter(|n| *n > 0);
+    let inflated = matches!(&feed, Feed::Push(push) if push.decompression.is_some());
     Ok(StreamSpec {
         name: create.name.clone(),
         table: create.table,
@@ -95,9 +87,62 @@ pub fn resolve(create: &Create, config: &Config, files: &dyn TlsLoader) -> Resul
         overflow,
         records_max,
         interval,
+        merge_field,
+        payload,
+        inflated,
         send_interval,
         shared: options.shared,
     })
+}
+
+/// `mergeField` and the `payload…` properties, in eKuiper's order of looking at them.
+fn second_level(
+    create: &Create,
+    props: &Props,
+    feed: &Feed,
+    format: Format,
+    limited: bool,
+    fields: &[String],
+) -> Result<(Option<String>, Option<Payload>), String> {
+    let text = |name: &str| props.text(name).map(Option::unwrap_or_default).map_err(|e| e.to_string());
+    let (merger, merge, inner) = (text("merger")?, text("mergeField")?, text("payloadFormat")?);
+    if !merger.is_empty() && !merge.is_empty() {
+        return Err("mergeField and merger cannot set together".into());
+    }
+    if !merger.is_empty() {
+        return Err(if limited {
+            format!("fail to initiate merge {merger}: merger {} not found", merger.to_lowercase())
+        } else {
+            "merger is set but rate limit is not required".into()
+        });
+    }
+    if limited && !merge.is_empty() {
+        if !matches!(feed, Feed::Push(_)) {
+            return Err("rate limit merge only supports raw".into());
+        }
+        if !inner.is_empty() {
+            return Err("do not support rate limit merge together with payloadFormat".into());
+        }
+        if format != Format::Json {
+            return Err(format!("format {} does not support partial decode", format.name()));
+        }
+        return Ok((Some(merge), None));
+    }
+    if inner.is_empty() {
+        return Ok((None, None));
+    }
+    let schema = text("payloadSchemaId")?;
+    let Some(known) = Format::parse(&inner) else {
+        let why = match inner.to_lowercase().as_str() {
+            "protobuf" => format!("schema type protobuf id {} not found in registry", schema.split('.').next().unwrap_or("")),
+            other => format!("format type {other} not supported"),
+        };
+        return Err(format!("cannot get converter from format {inner}, schemaId {schema}: {why}"));
+    };
+    let columns = (!create.columns.is_empty()).then_some(create.columns.as_slice());
+    let shape = Shape::new(known, &text("payloadDelimiter")?, fields.to_vec(), columns);
+    let batch = Some(text("payloadBatchField")?).filter(|name| !name.is_empty());
+    Ok((None, Some(Payload { field: text("payloadField")?, batch, shape })))
 }
 
 /// Properties of a stream or table: conf key, then EXTRA, then the named connection that these select.

@@ -53,13 +53,15 @@ pub struct Counters {
     pub evicted_partition_total: u64,
     pub clock_steps_total: u64,
     pub split_total: u64,
+    pub no_payload_total: u64,
 }
 
 impl Counters {
     /// Each with its name: windows emitted early and rows dropped because the memory was full; rows of groups too many; late events;
-    /// partitions that left; steps of the wall clock; messages split.
+    /// partitions that left; steps of the wall clock; messages split; messages, or parts of one, without the payload that they
+    /// should hold.
     #[must_use]
-    pub const fn all(&self) -> [(&'static str, u64); 7] {
+    pub const fn all(&self) -> [(&'static str, u64); 8] {
         [
             ("window_early_total", self.window_early_total),
             ("dropped_window_full_total", self.dropped_window_total),
@@ -68,6 +70,7 @@ impl Counters {
             ("evicted_partition_total", self.evicted_partition_total),
             ("clock_steps_total", self.clock_steps_total),
             ("split_message_total", self.split_total),
+            ("no_payload_total", self.no_payload_total),
         ]
     }
 }
