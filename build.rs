@@ -23,6 +23,7 @@ const TABLE: &[(&str, u64, u64, &str)] = &[
     ("PAYLOAD_BYTES", 131_072, 16, "One payload of a sink, in bytes."),
     ("PIPELINE_COUNT", 16, 0, "Answers waiting on one connection."),
     ("SENDER_COUNT", 1024, 16, "Credentials and addresses whose rates and connections are told apart."),
+    ("REPLAY_COUNT", 8192, 64, "Signed requests that are remembered, so that none is taken twice."),
     ("JSON_DEPTH", 300, 0, "Nesting of JSON."),
     ("EXPR_DEPTH", 64, 0, "Nesting of SQL expressions."),
     ("SQL_BYTES", 16384, 0, "One SQL statement, in bytes."),

@@ -10,6 +10,7 @@ pub mod ruleset;
 
 use core::fmt::Write as _;
 
+use crate::bill::Bill;
 use crate::config::{Config, Fault};
 
 /// What became of one stored definition.
@@ -31,9 +32,9 @@ pub struct Report {
 }
 
 /// The report on a configuration from `file` (its name, `None` for the program's own defaults) and the definitions of the state
-/// directory, with what can be said of them. `show` lists every value in force with its origin.
+/// directory, with what can be said of them, and what they take. `show` lists every value in force with its origin.
 #[must_use]
-pub fn report(file: Option<&str>, config: &Config, stored: &[Checked], warnings: &[String], show: bool) -> Report {
+pub fn report(file: Option<&str>, config: &Config, stored: &[Checked], warnings: &[String], bill: &Bill, show: bool) -> Report {
     let mut text = String::new();
     let _ = writeln!(text, "configuration: {}", file.unwrap_or("built-in defaults"));
     if show {
@@ -60,7 +61,16 @@ pub fn report(file: Option<&str>, config: &Config, stored: &[Checked], warnings:
             }
         }
     }
-    let code = if broken == 0 { 0 } else { 65 };
+    let _ = writeln!(text, "memory, in bytes at most:");
+    for line in bill.lines() {
+        let _ = writeln!(text, "{line}");
+    }
+    let mut code = if broken == 0 { 0 } else { 65 };
+    if let Some(why) = bill.above(config.limits.memory_budget) {
+        broken += 1;
+        code = 78;
+        let _ = writeln!(text, "error: {why}");
+    }
     let _ = match broken {
         0 => writeln!(text, "ok"),
         1 => writeln!(text, "1 error"),
@@ -82,6 +92,7 @@ pub fn refused(faults: &[Fault]) -> Report {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bill::Post;
     use crate::config::{File, Input};
 
     fn config(main: &str, push: &str) -> Config {
@@ -95,14 +106,14 @@ mod tests {
 
     #[test]
     fn all_well() {
-        let report = report(None, &Config::default(), &[checked("stream demo", None)], &["w1".into()], false);
-        assert_eq!(report, Report { text: "configuration: built-in defaults\nwarning: w1\nstream demo: ok\nok\n".into(), code: 0 });
+        let report = report(None, &Config::default(), &[checked("stream demo", None)], &["w1".into()], &Bill::default(), false);
+        assert_eq!(report, Report { text: "configuration: built-in defaults\nwarning: w1\nstream demo: ok\nmemory, in bytes at most:\n             0  in all\nok\n".into(), code: 0 });
     }
 
     #[test]
     fn faults_in_definitions_and_conf_keys() {
         let config = config("basic: {restPort: 1, zzz: 1}", "a: {method: GET}");
-        let report = report(Some("p.yaml"), &config, &[checked("rule r1", Some("unknown stream"))], &[], false);
+        let report = report(Some("p.yaml"), &config, &[checked("rule r1", Some("unknown stream"))], &[], &Bill::default(), false);
         assert_eq!(report.code, 65);
         for line in [
             "configuration: p.yaml",
@@ -116,8 +127,25 @@ mod tests {
     }
 
     #[test]
+    fn a_bill_above_the_budget_would_not_start() {
+        let config = config("limits: {memoryBudget: 10}", "");
+        let post = |each| Post { what: "buffers", count: 2, each, keys: "limits.connCount" };
+        let of = |each| report(None, &config, &[], &[], &Bill { posts: vec![post(each)] }, false);
+        assert_eq!(of(5).code, 0);
+        let (past, want) = (
+            of(6),
+            "error: limits.memoryBudget: 10 bytes are allowed, 12 bytes are needed: raise it, or lower limits.connCount (buffers: 12 bytes)",
+        );
+        assert!(
+            past.code == 78 && past.text.contains(want) && past.text.contains("12  buffers: 2 x 6 (limits.connCount)\n"),
+            "{}",
+            past.text
+        );
+    }
+
+    #[test]
     fn show_lists_values_with_their_origin() {
-        let report = report(Some("p.yaml"), &config("basic: {restPort: 1}", ""), &[], &[], true);
+        let report = report(Some("p.yaml"), &config("basic: {restPort: 1}", ""), &[], &[], &Bill::default(), true);
         let squeezed: Vec<String> = report.text.lines().map(|l| l.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
         for line in ["basic.restPort = 1 (p.yaml:1)", "basic.restIp = 127.0.0.1 (default)", "limits.connCount = 1024 (default)"] {
             assert!(squeezed.iter().any(|l| l == line), "{line}\n{}", report.text);

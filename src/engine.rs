@@ -19,13 +19,16 @@ use std::sync::Arc;
 use clock::WallClock;
 use drain::Drain;
 
+use crate::bill::{self, Bill, Post};
 use crate::encode::Format;
 use crate::gate::admit::Admission;
 use crate::gate::body::{FLAG_ROWS, Index};
 use crate::gate::cors::Origin;
 use crate::gate::credential::{Access, Found};
+use crate::gate::guess::Guesses;
 use crate::gate::inflate::{Coding, Inflater};
 use crate::gate::reason::{Reason, Reasons};
+use crate::gate::replay::Replays;
 use crate::gate::route::Endpoint;
 use crate::limits::Limits;
 use crate::pages::Pages;
@@ -39,7 +42,7 @@ use crate::source::{Feed, PushFeed, StreamSpec};
 use crate::time::{Instant, Now};
 use crate::value::Value;
 use crate::value::packed::Encoder;
-use crate::wire::Reply;
+use crate::wire::{Gate as _, Reply};
 
 /// Why a rule cannot start. Always code 2201 of facts §5.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -149,6 +152,10 @@ pub struct Engine {
     accept_encoding: Arc<str>,
     /// Made with the first endpoint that asks who sends, or bounds it.
     admission: Admission,
+    /// Passwords that are being checked.
+    guesses: Guesses,
+    /// Made with the first endpoint whose requests sign a time.
+    replays: Replays,
     /// Sinks that have something to send since they were last asked for: see [`Engine::take_ready`].
     ready: Vec<SinkId>,
     /// Streams that are fed by a simulator.
@@ -157,6 +164,8 @@ pub struct Engine {
     stamps: u64,
     seed: u64,
     clock: WallClock,
+    /// What is taken whatever is defined.
+    fixed: Bill,
 }
 
 #[derive(Debug)]
@@ -191,14 +200,72 @@ impl Engine {
             noted: Vec::new(),
             accept_encoding: "Accept-Encoding: gzip, deflate\r\n".into(),
             admission: Admission::unused(),
+            guesses: Guesses::default(),
+            replays: Replays::unused(),
             ready: Vec::new(),
             simulators: 0,
             seq: 0,
             stamps: 0,
             seed,
             clock: WallClock::default(),
+            fixed: Bill::default(),
             limits,
         }
+    }
+
+    /// The same, knowing what is taken whatever is defined.
+    #[must_use]
+    pub fn with_bill(self, fixed: Bill) -> Self {
+        Self { fixed, ..self }
+    }
+
+    /// The memory bill: what is taken whatever is defined, and what the running rules and their streams take.
+    #[must_use]
+    pub fn bill(&self) -> Bill {
+        let mut bill = self.fixed.clone();
+        let queues = self.feeds.open.iter().flatten().count() as u64;
+        let credentials: usize = self.feeds.open.iter().flatten().map(|open| open.access.count()).sum();
+        let (state, sinks) = self.rules.iter().fold((0, 0), |(state, sinks), running| {
+            let (own, its) = bill::rule_bytes(&running.rule.unit, &self.limits);
+            (state + own, sinks + its)
+        });
+        let posts = [
+            ("queues of open streams", queues, bill::queue_bytes(&self.limits), "limits.queueBytes"),
+            ("credentials (allowance)", credentials as u64, bill::CREDENTIAL_BYTES as u64, ""),
+            ("state of running rules", 1, state, "limits.stateBytes"),
+            ("sinks of running rules", 1, sinks, "limits.outboxBytes, limits.payloadBytes"),
+        ];
+        let post = |(what, count, each, keys)| Post { what, count, each, keys };
+        bill.posts.extend(posts.into_iter().map(post).filter(|post| post.bytes() > 0));
+        bill
+    }
+
+    /// Whether a rule fits what is left of `limits.memoryBudget`. What it replaces leaves.
+    fn afford(&self, unit: &RuleUnit) -> Result<(), StartFault> {
+        let Some(budget) = self.limits.memory_budget else { return Ok(()) };
+        let of = |unit: &RuleUnit| bill::rule_bytes(unit, &self.limits);
+        let (state, sinks) = of(unit);
+        let mut queues = 0;
+        for (i, spec) in unit.sources.iter().enumerate() {
+            let again = unit.sources[..i].iter().any(|other| other == spec);
+            if !again && self.open_feed(spec).is_none() {
+                let Feed::Push(push) = &spec.feed else {
+                    queues += bill::queue_bytes(&self.limits);
+                    continue;
+                };
+                queues += bill::queue_bytes(&self.limits) + (push.access.0.count() * bill::CREDENTIAL_BYTES) as u64;
+            }
+        }
+        let (old_state, old_sinks) = self.running(&unit.id).map_or((0, 0), |running| of(&running.rule.unit));
+        let left = (budget + old_state + old_sinks).saturating_sub(self.bill().total());
+        let need = state + sinks + queues;
+        if need <= left {
+            return Ok(());
+        }
+        Err(StartFault(format!(
+            "rule {} needs {need} bytes of memory (state {state}, sinks {sinks}, new queues {queues}), and {left} are left of limits.memoryBudget ({budget}): raise it, or lower limits.stateBytes, limits.outboxBytes or limits.queueBytes",
+            unit.id
+        )))
     }
 
     /// Capacities in force.
@@ -219,6 +286,7 @@ impl Engine {
             return Err(StartFault(format!("{} rules run already: raise limits.ruleCount", self.rules.len())));
         }
         self.agree(&unit)?;
+        self.afford(&unit)?;
         let mut readers = Vec::new();
         for spec in &unit.sources {
             match self.attach(spec, unit.plan.meta, now.mono) {
@@ -274,6 +342,7 @@ impl Engine {
         for open in self.feeds.open.iter_mut().flatten() {
             let access = newer.iter().find(|(name, _)| *name == open.spec.name).map(|(_, access)| access);
             if let Some(access) = access {
+                access.inherit(&open.access);
                 open.access = Arc::clone(access);
                 changed += 1;
             }
@@ -382,6 +451,7 @@ impl Engine {
         let mut port = counts(&self.port.refused, true);
         port.insert("accepted_total".into(), json!(self.port.accepted_total));
         port.insert("senders_overflow_total".into(), json!(self.admission.overflow_total));
+        port.insert("replays_forgotten_total".into(), json!(self.replays.forgotten_total));
         // A reason that both the wire and the gate have is one counter.
         for (name, n) in &self.noted {
             let sum = port.get(*name).and_then(Json::as_i64).unwrap_or(0) + n;
@@ -417,7 +487,14 @@ impl Engine {
                 sinks.insert(format!("{id}/{}", sink.name()), Json::Object(counts));
             }
         }
-        json!({ "port": port, "streams": streams, "rules": rules, "sinks": sinks })
+        let bill = self.bill();
+        let posts: Vec<Json> = bill
+            .posts
+            .iter()
+            .map(|post| json!({"what": post.what, "count": post.count, "bytes": post.bytes(), "keys": post.keys}))
+            .collect();
+        let memory = json!({"bytes": bill.total(), "budget_bytes": self.limits.memory_budget, "posts": posts});
+        json!({ "port": port, "streams": streams, "rules": rules, "sinks": sinks, "memory": memory })
     }
 
     /// Streams behind one endpoint must want the same of requests, else a sender could not please both.
@@ -452,12 +529,18 @@ impl Engine {
         Ok(())
     }
 
-    fn attach(&mut self, spec: &Arc<StreamSpec>, wants_meta: bool, now: Instant) -> Result<(FeedId, crate::ring::ReaderId), StartFault> {
+    /// Where the queue of a stream is open that a new run would share.
+    fn open_feed(&self, spec: &StreamSpec) -> Option<usize> {
         // Each run has a simulator of its own, unless the stream is SHARED.
+        if matches!(spec.feed, Feed::Simulator(_)) && !spec.shared {
+            return None;
+        }
+        self.feeds.open.iter().position(|o| o.as_ref().is_some_and(|o| *o.spec == *spec))
+    }
+
+    fn attach(&mut self, spec: &Arc<StreamSpec>, wants_meta: bool, now: Instant) -> Result<(FeedId, crate::ring::ReaderId), StartFault> {
         let simulated = matches!(spec.feed, Feed::Simulator(_));
-        let same = |o: &Option<Open>| o.as_ref().is_some_and(|o| *o.spec == **spec);
-        let found = if simulated && !spec.shared { None } else { self.feeds.open.iter().position(same) };
-        let index = match found {
+        let index = match self.open_feed(spec) {
             Some(index) => index,
             None => {
                 let free = self.feeds.open.iter().position(Option::is_none).unwrap_or(self.feeds.open.len());
@@ -501,6 +584,7 @@ impl Engine {
         if let Feed::Push(push) = &spec.feed {
             for open in self.feeds.open.iter_mut().flatten().filter(|o| o.spec.name == spec.name) {
                 if open.access != push.access.0 {
+                    push.access.0.inherit(&open.access);
                     open.access = Arc::clone(&push.access.0);
                 }
             }
@@ -569,12 +653,26 @@ impl Engine {
             let Limits { sender_count, conn_count, stream_count, .. } = self.limits;
             self.admission = Admission::new(sender_count, conn_count, stream_count, self.seed);
         }
+        if self.replays.is_unused() && self.routes.iter().any(|route| route.access.signs_times()) {
+            self.replays = Replays::new(self.limits.replay_count);
+        }
     }
 
     // ---------------------------------------------------------------- rules and sinks
 
-    /// Runs one slice of the next rule whose turn it is.
+    /// Runs one slice of the next rule whose turn it is, and a few rounds of a password that waits to be checked.
     pub fn step(&mut self, now: Now) -> Progress {
+        let guessing = self.advance(now);
+        let progress = self.step_rules(now);
+        if guessing { Progress::More } else { progress }
+    }
+
+    /// Whether something was found out since this was last asked: heads that were put off should be judged again.
+    pub const fn take_settled(&mut self) -> bool {
+        self.guesses.take_settled()
+    }
+
+    fn step_rules(&mut self, now: Now) -> Progress {
         let mut until: Option<Instant> = if self.simulators > 0 { self.simulate(now) } else { None };
         let count = self.rules.len();
         for _ in 0..count {

@@ -135,6 +135,9 @@ const fn decided(reason: Reason) -> (&'static str, &'static str) {
         Reason::Forbidden => ("credential", "subject and san of credentials"),
         Reason::Signature => ("signature", "credentials"),
         Reason::Stale => ("credential", "timestampHeader and maxSkew of credentials"),
+        Reason::Replayed => ("signature", "timestampHeader of credentials"),
+        Reason::Guesses => ("credential", "passwords that are being checked"),
+        Reason::ConfKey => ("credential", "CONF_KEY"),
         Reason::Rate => ("admission", "limits of credentials, or addressLimits; RFC 6585 section 4"),
         Reason::Connections => ("admission", "limits.connections of credentials, or addressLimits"),
         Reason::Share => ("admission", "limits.queueShare of credentials, or addressLimits"),
@@ -219,8 +222,11 @@ impl Gate for Watched<'_> {
             Framing::Chunked => self.notes.saw("framing", format_args!("chunked (RFC 9112 section 7.1)")),
         }
         let (verdict, reason) = self.counted(|w| w.engine.first(head, peer, now, &mut w.notes));
-        if let Verdict::Refuse(reply) = &verdict {
-            self.notes.gave(reply, reason);
+        match &verdict {
+            Verdict::Refuse(reply) => self.notes.gave(reply, reason),
+            // It will be shown again.
+            Verdict::Later => drop(self.notes.heads.pop()),
+            Verdict::Take(_) => {}
         }
         verdict
     }
@@ -229,6 +235,10 @@ impl Gate for Watched<'_> {
         let (reply, reason) = self.counted(|w| w.engine.second(ticket, head, peer, body, now, &mut w.notes));
         self.notes.gave(&reply, reason);
         Answer::Now(reply)
+    }
+
+    fn advance(&mut self, now: Now) -> bool {
+        self.engine.advance(now)
     }
 
     fn dropped(&mut self, ticket: Ticket) {

@@ -13,7 +13,7 @@
 //! | 0 | [`limits`] [`time`] `stats` `json` `pages` `value` `ring` |
 //! | 1 | `config` `wire` `sql` `decode` `encode` |
 //! | 2 | `gate` `eval` `table` `source` `sink` `window` |
-//! | 3 | `rule` |
+//! | 3 | `rule` `bill` |
 //! | 4 | `engine` |
 //! | 5 | `catalog` |
 //! | 6 | `api` `cli` `explain` `query` `check` |
@@ -23,6 +23,7 @@
 #![deny(unsafe_code)]
 
 pub mod api;
+pub mod bill;
 pub mod catalog;
 pub mod check;
 pub mod cli;

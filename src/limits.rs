@@ -71,6 +71,7 @@ limits! {
     outbox_bytes = OUTBOX_BYTES,
     payload_bytes = PAYLOAD_BYTES,
     sender_count = SENDER_COUNT,
+    replay_count = REPLAY_COUNT,
     manage_conn_count = MANAGE_CONN_COUNT,
     manage_body_bytes = MANAGE_BODY_BYTES,
 }

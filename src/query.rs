@@ -142,6 +142,7 @@ impl Query {
         let head = self.head.view(self.text.as_bytes());
         let reply = match self.engine.head(&head, &peer, self.now) {
             Verdict::Refuse(reply) => reply,
+            Verdict::Later => Reply::error(503, "the password is being checked"),
             Verdict::Take(ticket) => {
                 let Answer::Now(reply) = self.engine.body(ticket, &head, &peer, body, self.now);
                 reply
@@ -267,6 +268,7 @@ fn prepare(ask: &Ask<'_>, config: &Config, zone: &Zone, zones: &dyn Fn(&str) -> 
             name: name.to_owned(),
             columns: Vec::new(),
             options: Options { format: ask.input_format.unwrap_or_default().to_owned(), ..Options::default() },
+            guarded: false,
         });
         // Wherever it reads from in the field, here its events come from the input.
         create.options.kind_of_source = "httppush".to_owned();

@@ -100,6 +100,14 @@ pub struct Ring<B> {
     at_tail: usize,
 }
 
+impl Ring<()> {
+    /// Bytes that `readers` readers take beside the buffer.
+    #[must_use]
+    pub const fn readers_bytes(readers: usize) -> usize {
+        readers * size_of::<Option<Reader>>()
+    }
+}
+
 /// total u32, flags u16, pad u16, seq u64, time i64, meta u32, index u32, body u32, pad u32.
 const HEADER: usize = 40;
 const ALIGN: usize = 8;

@@ -12,7 +12,7 @@ const LAYERS: &[&[&str]] = &[
     &["limits", "time", "stats", "json", "pages", "value", "ring"],
     &["config", "wire", "sql", "decode", "encode"],
     &["gate", "eval", "table", "source", "sink", "window"],
-    &["rule"],
+    &["rule", "bill"],
     &["engine"],
     &["catalog"],
     &["api", "cli", "explain", "query", "check"],

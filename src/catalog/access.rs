@@ -7,13 +7,13 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::Control;
-use super::host::{Host, Machine};
+use super::host::{Host, Kind, Machine};
+use super::{Control, Source, record};
 use crate::config::credentials;
 use crate::config::{Config, Origin};
 use crate::gate::credential::Access;
 use crate::source::Feed;
-use crate::source::resolve::resolve;
+use crate::source::resolve::{guards, resolve, unguarded};
 use crate::sql::ddl::Create;
 
 /// What a reload came to.
@@ -46,14 +46,18 @@ impl<H: Host> Control<H> {
     /// Streams that share an endpoint would no longer agree: nothing has changed.
     pub(super) fn refresh_access(&mut self) -> Result<Reloaded, String> {
         let mut newer: Vec<(String, Arc<Access>)> = Vec::new();
-        let mut faults = Vec::new();
+        let mut faults = self.note_guards();
         for source in self.sources.in_order() {
             if !source.create.options.kind_of_source.eq_ignore_ascii_case("httppush") {
                 continue;
             }
-            // A conf key that is gone must not open what it guarded.
+            // A conf key that is gone must not open what it guarded. Who was let in by it still is, until the process ends.
             if let Some(name) = self.config.conf_key("httppush", &source.create.options.conf_key).ok().and_then(|props| props.missing) {
                 faults.push(format!("stream {} keeps its credentials: there is no conf key {name}", source.create.name));
+                continue;
+            }
+            if let Some(why) = unguarded(&source.create, &self.config) {
+                faults.push(format!("stream {} keeps its credentials: {why}", source.create.name));
                 continue;
             }
             match resolve(&source.create, &self.config, self.host.tls()).map(|spec| spec.feed) {
@@ -69,6 +73,31 @@ impl<H: Host> Control<H> {
             done
         })?;
         Ok(Reloaded { count, faults })
+    }
+
+    /// Notes of each stream whether its conf key asks who posts, so that the stream does not become open when the conf key is gone.
+    /// Gives what could not be stored.
+    pub(super) fn note_guards(&mut self) -> Vec<String> {
+        let names: Vec<String> = self.sources.in_order().into_iter().map(|source| source.create.name.clone()).collect();
+        names.iter().filter_map(|name| self.note_guard(name).err()).collect()
+    }
+
+    /// The same of one stream.
+    pub(super) fn note_guard(&mut self, name: &str) -> Result<(), String> {
+        let Some(source) = self.sources.get(name) else { return Ok(()) };
+        let Some(guarded) = guards(&source.create, &self.config).filter(|guarded| *guarded != source.create.guarded) else { return Ok(()) };
+        let create = Create { guarded, ..(*source.create).clone() };
+        if !create.options.temp {
+            self.host.save(Kind::Source, name, &record::source(&create, &source.text, source.order))?;
+        }
+        let (text, order) = (source.text.clone(), source.order);
+        self.sources.put(Source { create: Arc::new(create), text, order });
+        Ok(())
+    }
+
+    /// Why nothing is taken for one of the streams that a rule reads.
+    pub(super) fn unguarded_of(&self, reads: &[(String, Option<Vec<String>>)]) -> Option<String> {
+        reads.iter().find_map(|(name, _)| unguarded(&self.sources.get(name)?.create, &self.config))
     }
 
     /// The first stream whose credentials a conf key of the management API holds.
@@ -122,7 +151,8 @@ pub(super) fn check(props: &Map<String, Value>) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::super::keys::Group;
-    use crate::catalog::fake::control;
+    use super::*;
+    use crate::catalog::fake::{Fake, control};
 
     const DDL: &str = r#"CREATE STREAM demo () WITH (DATASOURCE="/a", TYPE="httppush", CONF_KEY="k")"#;
     const KEY: &str = r#"{"credentials":[{"name":"n1","type":"bearer","secret":"topsecret"}]}"#;
@@ -157,6 +187,41 @@ mod tests {
         assert!(format!("{:?}", c.config.made_conf_key("httppush", "k")).contains("n1"));
         let extra = DDL.replace("demo", "d2").replace("CONF_KEY=\"k\"", &format!("EXTRA=\"{}\"", KEY.replace('"', "\\\"")));
         assert!(c.run_ddl(&extra).expect_err("a secret").message.contains("EXTRA of d2 holds the secret"));
+    }
+
+    #[test]
+    fn a_conf_key_that_is_gone_opens_nothing() {
+        let mut c = control();
+        c.run_ddl(DDL).expect("stream");
+        assert!(!guarded(&c), "there is no such conf key yet, and there never was one");
+        c.put_key(Group::Sources, "httppush", "k", KEY).expect("a conf key");
+        assert!(guarded(&c) && c.host.files[&(Kind::Source, "demo".into())].contains("\"guarded\": true"));
+        // The next start, without the conf key.
+        let files = c.host.files.clone();
+        let mut c = control();
+        c.host.files = files;
+        c.host.files.retain(|(kind, _), _| *kind != Kind::ConfKey);
+        assert_eq!(c.boot(&[]), Vec::<String>::new());
+        let source = c.sources().get("demo").expect("stream");
+        let why = unguarded(&source.create, &c.config).expect("a reason");
+        assert_eq!(why, "stream demo: conf key k said who may post and is gone: nobody else is let in until it is back");
+        let Ok(Feed::Push(push)) = resolve(&source.create, &c.config, c.host.tls()).map(|spec| spec.feed) else { panic!("a push stream") };
+        assert!(*push.access.0 == Access::closed() && !push.access.0.is_open());
+        // A new definition with the same conf key is as shut, one with another is new.
+        c.replace_source("demo", &DDL.replace("/a", "/b"), false).expect("replaced");
+        assert!(guarded(&c));
+        c.replace_source("demo", &DDL.replace("\"k\"", "\"l\""), false).expect("replaced");
+        assert!(!guarded(&c));
+        c.replace_source("demo", DDL, false).expect("replaced");
+        // It comes back, and then says itself that anybody may post.
+        c.put_key(Group::Sources, "httppush", "k", KEY).expect("a conf key");
+        assert!(guarded(&c));
+        c.put_key(Group::Sources, "httppush", "k", "{}").expect("open");
+        assert!(!guarded(&c) && !c.host.files[&(Kind::Source, "demo".into())].contains("guarded"));
+    }
+
+    fn guarded(c: &Control<Fake>) -> bool {
+        c.sources().get("demo").expect("stream").create.guarded
     }
 
     #[test]

@@ -99,6 +99,7 @@ impl<H: Host> Control<H> {
     /// patrol.
     pub fn boot(&mut self, initial: &[ruleset::Initial]) -> Vec<String> {
         let mut faults = self.load();
+        faults.extend(self.note_guards());
         let mut started = std::collections::BTreeSet::new();
         for ruleset in initial {
             started.extend(self.import_initial(ruleset, &mut faults));
@@ -128,14 +129,15 @@ impl<H: Host> Control<H> {
 
     fn take(&mut self, record: Record) -> Result<(), String> {
         match record {
-            Record::Source { name, text, order } => {
-                let Some(Statement::Create(create)) = parse::statement(&text).map_err(|e| e.to_string())? else {
+            Record::Source { name, text, order, guarded } => {
+                let Some(Statement::Create(mut create)) = parse::statement(&text).map_err(|e| e.to_string())? else {
                     return Err("the text is no CREATE statement".to_owned());
                 };
                 if create.name != name {
                     return Err(format!("the statement creates {}, not {name}", create.name));
                 }
                 self.order = self.order.max(order.saturating_add(1));
+                create.guarded = guarded;
                 self.sources.put(Source { create: Arc::new(create), text, order });
             }
             Record::Rule { name, text } => {

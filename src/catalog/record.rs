@@ -14,7 +14,7 @@ const FORMAT: u64 = 1;
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Record {
     /// A stream or table: statement and place in the order of creation.
-    Source { name: String, text: String, order: u64 },
+    Source { name: String, text: String, order: u64, guarded: bool },
     /// A rule: its JSON as the user sent it.
     Rule { name: String, text: String },
     /// A conf key: group (`sources`, `sinks`, `connections`), type, name, properties.
@@ -25,7 +25,11 @@ pub(super) enum Record {
 
 /// The record of a stream or table.
 pub(super) fn source(create: &Create, text: &str, order: u64) -> String {
-    lines(&json!({"format": FORMAT, "kind": Kind::Source.word(), "name": create.name, "order": order, "text": text}))
+    let mut record = json!({"format": FORMAT, "kind": Kind::Source.word(), "name": create.name, "order": order, "text": text});
+    if create.guarded {
+        record["guarded"] = true.into();
+    }
+    lines(&record)
 }
 
 /// The record of a rule.
@@ -69,7 +73,8 @@ pub(super) fn read(text: &str) -> Result<Record, String> {
     Ok(match member("kind")?.as_str() {
         "source" => {
             let order = value.get("order").and_then(Value::as_u64).ok_or("member \"order\": expected a number")?;
-            Record::Source { name: member("name")?, text: member("text")?, order }
+            let guarded = value.get("guarded").and_then(Value::as_bool).unwrap_or(false);
+            Record::Source { name: member("name")?, text: member("text")?, order, guarded }
         }
         "rule" => Record::Rule { name: member("name")?, text: member("text")? },
         "confkey" => Record::ConfKey { group: member("group")?, kind: member("type")?, name: member("name")?, props: props()? },

@@ -203,9 +203,13 @@ impl<H: Host> Control<H> {
         Ok(())
     }
 
-    fn store_source(&mut self, create: Create, text: &str) -> Result<(), String> {
+    fn store_source(&mut self, mut create: Create, text: &str) -> Result<(), String> {
         let order = match self.sources.get(&create.name) {
-            Some(old) => old.order,
+            Some(old) => {
+                // Its new definition may name the conf key that is gone.
+                create.guarded = old.create.guarded && old.create.options.conf_key == create.options.conf_key;
+                old.order
+            }
             None => self.next_order(),
         };
         if create.options.temp {
@@ -213,8 +217,9 @@ impl<H: Host> Control<H> {
         } else {
             self.host.save(Kind::Source, &create.name, &record::source(&create, text, order))?;
         }
+        let name = create.name.clone();
         self.sources.put(Source { create: Arc::new(create), text: text.to_owned(), order });
-        Ok(())
+        self.note_guard(&name)
     }
 
     /// Creates a stream or table, or puts its new definition in place of the old one; running rules keep the old one.

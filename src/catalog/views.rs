@@ -90,9 +90,10 @@ impl<H: Host> Control<H> {
         self.settle(id);
         let next = self.next_start_ms(id);
         let Some(rule) = self.rules.get(id) else { return Err(Fault::missing(format!("Rule {id} is not found"))) };
+        let unguarded = if rule.state.is_live() && rule.message.is_empty() { self.unguarded_of(&rule.reads) } else { None };
         let mut items = vec![
             ("status".to_owned(), Metric::Text(rule.state.words().to_owned())),
-            ("message".to_owned(), Metric::Text(rule.message.clone())),
+            ("message".to_owned(), Metric::Text(unguarded.unwrap_or_else(|| rule.message.clone()))),
             ("lastStartTimestamp".to_owned(), Metric::Int(rule.started_ms)),
             ("lastStopTimestamp".to_owned(), Metric::Int(rule.stopped_ms)),
             ("nextStartTimestamp".to_owned(), Metric::Int(next)),

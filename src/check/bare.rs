@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::bill::Bill;
 use crate::catalog::host::System;
 use crate::catalog::{DataListener, Host, Kind, Stored};
 use crate::config::Config;
@@ -50,6 +51,12 @@ impl Bare {
 }
 
 impl Bare {
+    /// The same, knowing what the process takes whatever is defined.
+    #[must_use]
+    pub fn with_bill(self, bill: Bill) -> Self {
+        Self { engine: self.engine.with_bill(bill), ..self }
+    }
+
     /// The same with stored definitions to start with.
     #[must_use]
     pub fn with_stored(mut self, stored: Vec<Stored>) -> Self {

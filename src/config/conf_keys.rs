@@ -113,6 +113,13 @@ impl ConfKeys {
         Ok(props)
     }
 
+    /// Whether there is a section of that name; without a name, the section `default`.
+    pub(super) fn is_there(&self, kind: &str, name: &str) -> bool {
+        let name = if name.is_empty() { "default" } else { name };
+        let found = |kind: &Kind| pick(&kind.sections, name, |s| &s.name).is_some() || pick(&kind.rest, name, |r| &r.0).is_some();
+        self.kind(kind).is_some_and(found)
+    }
+
     /// Lays the section `name` over `props`; false if there is none.
     fn lay(&self, props: &mut Props, kind: &str, name: &str) -> Result<bool, ConfKeyError> {
         let error = |what| ConfKeyError { kind: kind.to_owned(), key: name.to_owned(), what };

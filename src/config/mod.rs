@@ -340,6 +340,12 @@ impl Config {
         self.conf_keys.resolve(kind, name)
     }
 
+    /// Whether there is a conf key of that name, in a file or made over REST; without a name, the section `default`.
+    #[must_use]
+    pub fn has_conf_key(&self, kind: &str, name: &str) -> bool {
+        self.conf_keys.is_there(kind, name)
+    }
+
     /// Makes or replaces a conf key of the management API; it is laid over the file's section of the same name.
     pub fn set_conf_key(&mut self, kind: &str, name: &str, props: Map<String, Value>) {
         self.conf_keys.set(kind, name, props);

@@ -9,10 +9,11 @@ use super::{Engine, Route, Ticket};
 use crate::encode::Format;
 use crate::gate::admit::{Pace, Wait, Who};
 use crate::gate::cors;
-use crate::gate::credential::{Access, Credential, Found};
+use crate::gate::credential::{Access, Credential, Fault, Found};
 use crate::gate::inflate::{self, InflateError};
 use crate::gate::meta;
 use crate::gate::reason::Reason;
+use crate::gate::replay::Again;
 use crate::gate::witness::Witness;
 use crate::limits::TARGET_BYTES;
 use crate::ring::{Parts, Refused};
@@ -85,8 +86,9 @@ impl Engine {
         let demanded = route.decompression;
         let access = Arc::clone(&route.access);
         witness.saw("route", format_args!("{} {}", route.endpoint.method.as_str(), route.endpoint.template.text()));
-        let found = match access.judge(head, peer, &mut self.admission, now) {
+        let found = match access.judge(head, peer, &mut self.admission, &mut self.guesses, now) {
             Ok(found) => found,
+            Err(Fault::Waiting) => return Verdict::Later,
             Err(fault) => {
                 self.count(at, fault.reason());
                 return Verdict::Refuse(access.refusal(fault));
@@ -211,7 +213,7 @@ impl Engine {
         let mut found = ticket.found;
         if self.routes[at].access_stamp != ticket.access {
             // The credentials have changed since the head came.
-            found = match access.judge(head, peer, &mut self.admission, now) {
+            found = match access.judge(head, peer, &mut self.admission, &mut self.guesses, now) {
                 Ok(found) => found,
                 Err(fault) => {
                     self.count(at, fault.reason());
@@ -222,11 +224,22 @@ impl Engine {
         let credential = access.of(found);
         let more = body.len().saturating_sub(ticket.paid as usize);
         let mut requests = 0;
+        let mut signed = None;
         if let Found::Signed(index) = found {
-            if let Err(fault) = access.verify(index, head, body, now) {
-                self.admission.failed(peer.addr, now.mono);
-                self.count(at, fault.reason());
-                return access.refusal(fault);
+            let verified = access.verify(index, head, body, now).and_then(|signed| {
+                signed.map_or(Ok(()), |signed| self.replays.check(&signed)).map_err(|again| match again {
+                    Again::Taken => Fault::Replayed,
+                    Again::Forgotten => Fault::Forgotten,
+                })?;
+                Ok(signed)
+            });
+            match verified {
+                Ok(found) => signed = found,
+                Err(fault) => {
+                    self.admission.failed(peer.addr, now.mono);
+                    self.count(at, fault.reason());
+                    return access.refusal(fault);
+                }
             }
             witness.saw("signature", format_args!("fits the body"));
             requests = 1;
@@ -257,6 +270,11 @@ impl Engine {
             }
         };
         self.inflater = inflater;
+        if let Some(signed) = signed
+            && reply.status < 300
+        {
+            self.replays.remember(&signed, now.wall);
+        }
         reply
     }
 
@@ -335,7 +353,7 @@ impl Engine {
     pub fn first(&mut self, head: &Head<'_>, peer: &Peer, now: Now, witness: &mut impl Witness) -> Verdict<Ticket> {
         match self.judge(head, peer, now, witness) {
             Verdict::Refuse(reply) => Verdict::Refuse(self.with_cors(reply, head)),
-            take @ Verdict::Take(_) => take,
+            other @ (Verdict::Take(_) | Verdict::Later) => other,
         }
     }
 
@@ -440,6 +458,12 @@ impl Gate for Engine {
 
     fn body(&mut self, ticket: Ticket, head: &Head<'_>, peer: &Peer, body: &[u8], now: Now) -> Answer {
         Answer::Now(self.second(ticket, head, peer, body, now, &mut ()))
+    }
+
+    fn advance(&mut self, now: Now) -> bool {
+        let at_work = self.guesses.is_at_work();
+        self.guesses.advance(now.mono, &mut self.admission);
+        at_work
     }
 
     fn dropped(&mut self, ticket: Ticket) {

@@ -176,6 +176,15 @@ impl Admission {
         }
     }
 
+    /// Bytes that [`Admission::new`] takes.
+    #[must_use]
+    pub const fn bytes(count: usize, connections: usize, streams: usize) -> usize {
+        let sets = count.div_ceil(2 * WAYS) * 2;
+        (sets * WAYS + 2) * size_of::<Entry>()
+            + (connections * 2).next_power_of_two() * size_of::<Seat>()
+            + (SHARE_COUNT + streams) * size_of::<Share>()
+    }
+
     /// Whether a request may go now. Takes nothing.
     ///
     /// # Errors
@@ -279,13 +288,14 @@ impl Admission {
         None
     }
 
-    /// The password was right: it is not held against the address.
+    /// The password was right: it is held against nobody.
     pub fn password_was_good(&mut self, addr: IpAddr) {
         let key = self.key(Who::Passwords(addr));
         if let Some(at) = self.find(key) {
             let bucket = &mut self.entries[at].requests;
             bucket.full_at = bucket.full_at.saturating_sub(nanos(PASSWORD_EVERY));
         }
+        self.passwords.full_at = self.passwords.full_at.saturating_sub(nanos(PASSWORD_EVERY_ALL));
     }
 
     /// Bytes of a sender's readings that wait in a queue, at most one part of it too many.
@@ -485,7 +495,7 @@ const fn network(addr: IpAddr) -> u64 {
 }
 
 /// A bijection that spreads its input over all bits (SplitMix64).
-const fn mix(n: u64) -> u64 {
+pub(super) const fn mix(n: u64) -> u64 {
     let n = n.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let n = (n ^ n >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let n = (n ^ n >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);

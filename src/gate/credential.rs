@@ -2,29 +2,31 @@
 //!
 //! In: the list of a conf key with its secrets loaded ([`Access::new`], control plane), then heads. Out: [`Found`], or the refusal.
 //! Tokens are kept as a keyed hash of their SHA-256, so that neither memory nor timing tells them; looking one up costs the same
-//! whether there is one or a thousand. Passwords hashed with PBKDF2 are computed once, then remembered the same way. Nothing is
-//! allocated per request. RFC 6750 (bearer), RFC 7617 (basic), RFC 9110 §11 (challenges), RFC 2104 (HMAC).
+//! whether there is one or a thousand. Passwords hashed with PBKDF2 are worked at elsewhere ([`Guesses`]), then remembered the same
+//! way. Nothing is allocated per request. RFC 6750 (bearer), RFC 7617 (basic), RFC 9110 §11 (challenges), RFC 2104 (HMAC).
 
+mod challenge;
+mod secret;
 mod sign;
 
 use core::fmt;
-use core::num::NonZeroU32;
 use std::sync::{Arc, OnceLock};
 
-use ring::{digest, hmac, pbkdf2, rand};
+use ring::{digest, hmac, rand};
 
+use self::challenge::Challenge;
+use self::secret::{Secret, secret};
 use self::sign::{Shown, signature};
 use super::admit::{Admission, Pace};
+use super::guess::{Guesses, Known, Password, Tag};
 use super::reason::Reason;
-use crate::config::credentials::{CredentialConf, HmacConf, KindConf, LimitsConf, Pbkdf2, SecretFrom};
-use crate::time::Now;
-use crate::wire::reply::Canned;
+use super::replay::Signed;
+use crate::config::credentials::{CredentialConf, HmacConf, KindConf, LimitsConf, SecretFrom};
+use crate::time::{Now, Timestamp};
 use crate::wire::{Head, Peer, Reply};
 
 /// Longest `user:password` of a Basic credential, in bytes.
 const BASIC_BYTES: usize = 640;
-/// Bytes of a keyed hash that are kept.
-type Tag = [u8; 32];
 
 /// What a request shows about its sender.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,8 +54,18 @@ pub enum Fault {
     Signature,
     /// The signed time is missing, or further from ours than `maxSkew`.
     Stale,
+    /// A signed request that was taken before.
+    Replayed,
+    /// A signed request that may have been: more came since than is remembered.
+    Forgotten,
     /// Too many failures came from this address, or too many passwords are being checked: try again after that many seconds.
     Busy(u16),
+    /// As many passwords wait to be checked as may: try again after that many seconds.
+    Full(u16),
+    /// Nothing is known yet, its password is being checked: judge it again once something was found out.
+    Waiting,
+    /// The conf key that guarded the stream is gone.
+    Unguarded,
 }
 
 impl Fault {
@@ -64,8 +76,11 @@ impl Fault {
             Self::Missing | Self::Wrong | Self::Twice => Reason::Credential,
             Self::NotListed => Reason::Forbidden,
             Self::Signature => Reason::Signature,
-            Self::Stale => Reason::Stale,
+            Self::Stale | Self::Forgotten => Reason::Stale,
+            Self::Replayed => Reason::Replayed,
             Self::Busy(_) => Reason::Rate,
+            Self::Full(_) | Self::Waiting => Reason::Guesses,
+            Self::Unguarded => Reason::ConfKey,
         }
     }
 }
@@ -82,14 +97,12 @@ pub struct Credential {
 enum Kind {
     /// Found through [`Access::tags`].
     Token,
-    Password {
-        user: Box<str>,
-        hash: Pbkdf2,
-        good: OnceLock<Tag>,
-    },
+    Password(Arc<Password>),
     Signature {
         conf: Box<HmacConf>,
         key: Box<hmac::Key>,
+        /// What tells the key from others, for [`Signed::key`].
+        id: u64,
     },
     Certificate {
         subjects: Vec<String>,
@@ -106,22 +119,15 @@ pub struct Access {
     fields: Box<[Box<str>]>,
     has_bearer: bool,
     has_basic: bool,
-    key: hmac::Key,
+    /// Nobody may post, whatever they show: what asked for credentials is gone.
+    closed: bool,
+    key: &'static hmac::Key,
     challenge: Challenge,
     /// `addressLimits`.
     pub address: Option<Pace>,
     /// What it was made from, for [`PartialEq`]; no secret of a file is in it.
     conf: Vec<CredentialConf>,
     address_conf: LimitsConf,
-}
-
-/// The refusals, made once.
-struct Challenge {
-    missing: Reply,
-    wrong: Reply,
-    twice: Reply,
-    signature: Reply,
-    stale: Reply,
 }
 
 impl fmt::Debug for Credential {
@@ -139,7 +145,7 @@ impl fmt::Debug for Access {
 impl PartialEq for Access {
     /// Whether both ask the same of requests.
     fn eq(&self, other: &Self) -> bool {
-        self.conf == other.conf && self.address_conf == other.address_conf
+        self.conf == other.conf && self.address_conf == other.address_conf && self.closed == other.closed
     }
 }
 
@@ -181,9 +187,7 @@ impl Access {
         address: LimitsConf,
         load: &mut dyn FnMut(&SecretFrom) -> Result<String, String>,
     ) -> Result<Self, String> {
-        // Without entropy the hashes are as good, only not keyed: lookups would tell a little about the SHA-256 of a token.
-        let random = rand::SystemRandom::new();
-        let key = hmac::Key::generate(hmac::HMAC_SHA256, &random).unwrap_or_else(|_| hmac::Key::new(hmac::HMAC_SHA256, &[]));
+        let key = own_key();
         let mut tags = Vec::new();
         let mut fields: Vec<Box<str>> = Vec::new();
         let mut list = Vec::with_capacity(conf.len());
@@ -194,7 +198,7 @@ impl Access {
             let kind = match &one.kind {
                 KindConf::Bearer(from) => {
                     has_bearer = true;
-                    tags.push((tag(&key, Means::Bearer, &secret(from)?.digest()?), index));
+                    tags.push((tag(key, Means::Bearer, &secret(from)?.digest()?), index));
                     Kind::Token
                 }
                 KindConf::Header { field, token } => {
@@ -202,23 +206,25 @@ impl Access {
                         fields.push(field.as_str().into());
                         fields.len() - 1
                     });
-                    tags.push((tag(&key, Means::Field(at), &secret(token)?.digest()?), index));
+                    tags.push((tag(key, Means::Field(at), &secret(token)?.digest()?), index));
                     Kind::Token
                 }
                 KindConf::Basic { user, password } => {
                     has_basic = true;
                     match secret(password)? {
-                        Secret::Slow(hash) => Kind::Password { user: user.as_str().into(), hash, good: OnceLock::new() },
+                        Secret::Slow(hash) => Kind::Password(Arc::new(Password::new(user, hash))),
                         fast => {
-                            tags.push((tag(&key, Means::User(user.as_bytes()), &fast.digest()?), index));
+                            tags.push((tag(key, Means::User(user.as_bytes()), &fast.digest()?), index));
                             Kind::Token
                         }
                     }
                 }
                 KindConf::Hmac(conf) => match secret(&conf.key)? {
-                    Secret::Clear(text) => {
-                        Kind::Signature { conf: Box::new(conf.clone()), key: Box::new(hmac::Key::new(hmac::HMAC_SHA256, text.as_bytes())) }
-                    }
+                    Secret::Clear(text) => Kind::Signature {
+                        conf: Box::new(conf.clone()),
+                        key: Box::new(hmac::Key::new(hmac::HMAC_SHA256, text.as_bytes())),
+                        id: short(&hmac::sign(key, text.as_bytes())),
+                    },
                     _ => return Err(format!("credential {}: the file holds a hash, an HMAC needs the key itself", one.name)),
                 },
                 KindConf::Certificate { subjects, names } => Kind::Certificate { subjects: subjects.clone(), names: names.clone() },
@@ -238,6 +244,7 @@ impl Access {
             fields: fields.into(),
             has_bearer,
             has_basic,
+            closed: false,
             key,
             challenge,
             address: address_pace,
@@ -246,10 +253,40 @@ impl Access {
         })
     }
 
+    /// Nobody may post: what asked for credentials is gone, and without it everybody could.
+    #[must_use]
+    pub fn closed() -> Self {
+        Self { closed: true, ..Self::open() }
+    }
+
     /// Whether anyone may post.
     #[must_use]
     pub const fn is_open(&self) -> bool {
-        self.list.is_empty()
+        self.list.is_empty() && !self.closed
+    }
+
+    /// How many credentials there are.
+    #[must_use]
+    pub const fn count(&self) -> usize {
+        self.list.len()
+    }
+
+    /// Whether some credential signs a time: what was taken has to be remembered.
+    #[must_use]
+    pub fn signs_times(&self) -> bool {
+        self.list.iter().any(|c| matches!(&c.kind, Kind::Signature { conf, .. } if conf.timestamp_field.is_some()))
+    }
+
+    /// Takes over which passwords were found to be right, from before a reload.
+    pub fn inherit(&self, older: &Self) {
+        for one in &self.list {
+            let Kind::Password(own) = &one.kind else { continue };
+            for other in &older.list {
+                if let Kind::Password(theirs) = &other.kind {
+                    own.inherit(theirs);
+                }
+            }
+        }
     }
 
     /// A credential.
@@ -285,25 +322,43 @@ impl Access {
         self.list.iter().any(|c| matches!(c.kind, Kind::Certificate { .. }))
     }
 
-    /// Who sends this head.
+    /// Who sends this head. A password that nothing is known of is begun to be checked only when nothing else lets the request in.
     ///
     /// # Errors
     /// [`Fault`]; [`Access::refusal`] is its answer.
-    pub fn judge(&self, head: &Head<'_>, peer: &Peer, admission: &mut Admission, now: Now) -> Result<Found, Fault> {
+    pub fn judge(&self, head: &Head<'_>, peer: &Peer, admission: &mut Admission, guesses: &mut Guesses, now: Now) -> Result<Found, Fault> {
+        if self.closed {
+            return Err(Fault::Unguarded);
+        }
         if self.list.is_empty() {
             return Ok(Found::Anyone);
         }
+        let mut space = [0; BASIC_BYTES];
+        let mut shown = Login::None;
         let mut fault = Fault::Missing;
         if self.has_bearer || self.has_basic {
-            match self.authorization(head, peer, admission, now) {
-                Ok(found) => return Ok(found),
-                Err(Fault::Missing) => {}
+            match self.authorization(head, &mut space) {
+                Ok(Login::Found(index)) => return Ok(Found::Known(index)),
+                Ok(login) => shown = login,
                 Err(found) => fault = found,
             }
         }
+        match self.others(head, peer, admission, now) {
+            Ok(found) => Ok(found),
+            Err(other) => match shown {
+                Login::Unknown { user, password, own } => self.guess(user, password, &own, peer, admission, guesses, now),
+                _ if other == Fault::Missing || other == Fault::NotListed && fault != Fault::Missing => Err(fault),
+                _ => Err(other),
+            },
+        }
+    }
+
+    /// What a head shows outside `Authorization`.
+    fn others(&self, head: &Head<'_>, peer: &Peer, admission: &mut Admission, now: Now) -> Result<Found, Fault> {
+        let mut fault = Fault::Missing;
         for (at, field) in self.fields.iter().enumerate() {
             match single(head, field) {
-                Ok(Some(token)) => match self.find(&tag(&self.key, Means::Field(at), &sha256(token))) {
+                Ok(Some(token)) => match self.find(&tag(self.key, Means::Field(at), &sha256(token))) {
                     Some(index) => return Ok(Found::Known(index)),
                     None => fault = Fault::Wrong,
                 },
@@ -311,10 +366,10 @@ impl Access {
                 Err(twice) => fault = twice,
             }
         }
-        let mut shown = Shown::default();
+        let mut signs = Shown::default();
         for (index, one) in (0_u16..).zip(&self.list) {
             match &one.kind {
-                Kind::Signature { conf, .. } => match shown.signed(conf, head, now.wall) {
+                Kind::Signature { conf, .. } => match signs.signed(conf, head, now.wall) {
                     Ok(true) => return admission.failures(peer.addr, now.mono).map_or(Ok(Found::Signed(index)), |s| Err(Fault::Busy(s))),
                     Ok(false) => {}
                     Err(found) => fault = found,
@@ -340,41 +395,36 @@ impl Access {
         Err(fault)
     }
 
-    /// Whether the signature of a head that was found [`Found::Signed`] fits its body.
+    /// Whether the signature of a head that was found [`Found::Signed`] fits its body; gives what to remember of it if it holds a time.
     ///
     /// # Errors
     /// [`Fault::Signature`], or [`Fault::Stale`] when the body took so long that its time has run out.
-    pub fn verify(&self, index: u16, head: &Head<'_>, body: &[u8], now: Now) -> Result<(), Fault> {
-        let Some(Credential { kind: Kind::Signature { conf, key }, .. }) = self.get(index) else { return Err(Fault::Wrong) };
+    pub fn verify(&self, index: u16, head: &Head<'_>, body: &[u8], now: Now) -> Result<Option<Signed>, Fault> {
+        let Some(Credential { kind: Kind::Signature { conf, key, id }, .. }) = self.get(index) else { return Err(Fault::Wrong) };
         if !Shown::default().signed(conf, head, now.wall)? {
             return Err(Fault::Wrong);
         }
         let signature = single(head, &conf.signature_field)?.and_then(signature).ok_or(Fault::Signature)?;
         let mut context = hmac::Context::with_key(key);
+        let mut time = None;
         if let Some(field) = &conf.timestamp_field {
-            context.update(single(head, field)?.ok_or(Fault::Stale)?);
+            let text = single(head, field)?.ok_or(Fault::Stale)?;
+            time = sign::timestamp(text).map(Timestamp);
+            context.update(text);
             context.update(b".");
         }
         context.update(body);
         // Both sides under our own key: comparing them tells nothing about where they differ.
-        let ours = hmac::sign(&self.key, context.sign().as_ref());
-        hmac::verify(&self.key, &signature, ours.as_ref()).map_err(|_| Fault::Signature)
+        let ours = hmac::sign(self.key, context.sign().as_ref());
+        hmac::verify(self.key, &signature, ours.as_ref()).map_err(|_| Fault::Signature)?;
+        let skew_ms = u32::try_from(conf.max_skew.as_millis()).unwrap_or(u32::MAX);
+        Ok(time.map(|time| Signed { key: *id, mark: short(&ours), time, skew_ms }))
     }
 
     /// The answer to a fault.
     #[must_use]
     pub fn refusal(&self, fault: Fault) -> Reply {
-        match fault {
-            Fault::Missing => self.challenge.missing.clone(),
-            Fault::Wrong => self.challenge.wrong.clone(),
-            Fault::Twice => self.challenge.twice.clone(),
-            Fault::Signature => self.challenge.signature.clone(),
-            Fault::Stale => self.challenge.stale.clone(),
-            Fault::NotListed => Reply::error(403, "the client certificate is not one that may post here"),
-            Fault::Busy(seconds) => {
-                Reply::error(429, "too many failed credentials from this address, or too many passwords at once").retry_after(seconds)
-            }
-        }
+        self.challenge.answer(fault)
     }
 
     fn find(&self, tag: &Tag) -> Option<u16> {
@@ -382,18 +432,17 @@ impl Access {
         self.tags.get(at).map(|(_, index)| *index)
     }
 
-    /// `Authorization`, if it holds a scheme that is asked for.
-    fn authorization(&self, head: &Head<'_>, peer: &Peer, admission: &mut Admission, now: Now) -> Result<Found, Fault> {
-        let Some(value) = single(head, "authorization")? else { return Err(Fault::Missing) };
+    /// `Authorization`, if it holds a scheme that is asked for. `space` takes what is decoded.
+    fn authorization<'s>(&self, head: &Head<'_>, space: &'s mut [u8; BASIC_BYTES]) -> Result<Login<'s>, Fault> {
+        let Some(value) = single(head, "authorization")? else { return Ok(Login::None) };
         let (scheme, rest) = value.split_at(value.iter().position(|b| *b == b' ').unwrap_or(value.len()));
         let rest = rest.trim_ascii();
         if self.has_bearer && scheme.eq_ignore_ascii_case(b"bearer") {
-            return self.find(&tag(&self.key, Means::Bearer, &sha256(rest))).map(Found::Known).ok_or(Fault::Wrong);
+            return self.find(&tag(self.key, Means::Bearer, &sha256(rest))).map(Login::Found).ok_or(Fault::Wrong);
         }
         if !self.has_basic || !scheme.eq_ignore_ascii_case(b"basic") {
             return Err(Fault::Wrong);
         }
-        let mut space = [0; BASIC_BYTES];
         let text = match data_encoding::BASE64.decode_len(rest.len()) {
             Ok(len) if len <= BASIC_BYTES => data_encoding::BASE64.decode_mut(rest, &mut space[..len]).map(|n| &space[..n]),
             _ => return Err(Fault::Wrong),
@@ -401,107 +450,76 @@ impl Access {
         let Ok(text) = text else { return Err(Fault::Wrong) };
         let Some(colon) = text.iter().position(|b| *b == b':') else { return Err(Fault::Wrong) };
         let (user, password) = (&text[..colon], &text[colon + 1..]);
-        let own = tag(&self.key, Means::User(user), &sha256(password));
+        let own = tag(self.key, Means::User(user), &sha256(password));
         if let Some(index) = self.find(&own) {
-            return Ok(Found::Known(index));
+            return Ok(Login::Found(index));
         }
-        for (index, one) in (0_u16..).zip(&self.list) {
-            let Kind::Password { user: theirs, hash, good } = &one.kind else { continue };
-            if theirs.as_bytes() != user {
-                continue;
+        let mut unknown = false;
+        for (index, theirs) in self.passwords(user) {
+            match theirs.fits(&own) {
+                Some(true) => return Ok(Login::Found(index)),
+                Some(false) => {}
+                None => unknown = true,
             }
-            if let Some(good) = good.get() {
-                // Under our own key, so comparing tells nothing.
-                if *good == own {
-                    return Ok(Found::Known(index));
-                }
-                continue;
-            }
-            if let Some(seconds) = admission.password(peer.addr, now.mono) {
-                return Err(Fault::Busy(seconds));
-            }
-            let rounds = NonZeroU32::new(hash.rounds).unwrap_or(NonZeroU32::MIN);
-            if pbkdf2::verify(pbkdf2::PBKDF2_HMAC_SHA256, rounds, &hash.salt, password, &hash.hash).is_ok() {
-                admission.password_was_good(peer.addr);
-                let _ = good.set(own);
-                return Ok(Found::Known(index));
+        }
+        if unknown { Ok(Login::Unknown { user, password, own }) } else { Err(Fault::Wrong) }
+    }
+
+    /// Hashed passwords of a user.
+    fn passwords(&self, user: &[u8]) -> impl Iterator<Item = (u16, &Arc<Password>)> {
+        (0_u16..).zip(&self.list).filter_map(move |(index, one)| match &one.kind {
+            Kind::Password(password) if password.user.as_bytes() == user => Some((index, password)),
+            _ => None,
+        })
+    }
+
+    /// What becomes of a password of which nothing is known yet.
+    #[expect(clippy::too_many_arguments, reason = "a password, who shows it, and the two tables that bound it")]
+    fn guess(
+        &self,
+        user: &[u8],
+        password: &[u8],
+        own: &Tag,
+        peer: &Peer,
+        admission: &mut Admission,
+        guesses: &mut Guesses,
+        now: Now,
+    ) -> Result<Found, Fault> {
+        for (_, theirs) in self.passwords(user).filter(|(_, theirs)| theirs.fits(own).is_none()) {
+            match guesses.ask(theirs, own, password, peer.addr, admission, now.mono) {
+                // The same user may have another.
+                Known::Wrong => {}
+                Known::Waiting => return Err(Fault::Waiting),
+                Known::Busy(seconds) => return Err(Fault::Busy(seconds)),
+                Known::Full(seconds) => return Err(Fault::Full(seconds)),
             }
         }
         Err(Fault::Wrong)
     }
 }
 
-impl Challenge {
-    fn new(conf: &[CredentialConf]) -> Result<Self, String> {
-        let mut schemes: Vec<String> = Vec::new();
-        for one in conf {
-            let scheme = match &one.kind {
-                KindConf::Bearer(_) => "Bearer realm=\"pushgate\"".to_owned(),
-                KindConf::Basic { .. } => "Basic realm=\"pushgate\", charset=\"UTF-8\"".to_owned(),
-                KindConf::Header { field, .. } => format!("Header realm=\"pushgate\", field=\"{field}\""),
-                KindConf::Hmac(hmac) => format!("HMAC-SHA256 realm=\"pushgate\", field=\"{}\"", hmac.signature_field),
-                KindConf::Certificate { .. } => "Certificate realm=\"pushgate\"".to_owned(),
-            };
-            // As many as an answer holds; the first of them will do.
-            let used: usize = schemes.iter().map(|s| s.len() + 24).sum();
-            if !schemes.contains(&scheme) && used + scheme.len() < 500 {
-                schemes.push(scheme);
-            }
-        }
-        let reply = |message: &str| {
-            let body = format!("{{\"error\":401,\"message\":\"{message}\"}}");
-            let fields = schemes.iter().map(|scheme| ("WWW-Authenticate", scheme.as_str()));
-            let canned = Canned::new("application/json", fields, body.as_bytes()).map_err(|e| format!("the challenge: {e}"))?;
-            Ok::<_, String>(Reply::canned(401, Arc::new(canned)))
-        };
-        Ok(Self {
-            missing: reply("this endpoint asks for a credential")?,
-            wrong: reply("the credential is not known here")?,
-            twice: reply("a field with a credential stands there more than once")?,
-            signature: reply("the signature does not fit the body")?,
-            stale: reply("the signed time is missing, or too far from this machine's time")?,
-        })
-    }
+/// What `Authorization` says.
+enum Login<'s> {
+    /// Nothing.
+    None,
+    /// The credential of that index.
+    Found(u16),
+    /// A password that may be that of a user, and its keyed hash.
+    Unknown { user: &'s [u8], password: &'s [u8], own: Tag },
 }
 
-/// A secret as far as it is known.
-enum Secret {
-    Clear(String),
-    Sha256([u8; 32]),
-    Slow(Pbkdf2),
+/// The key of this process's hashes: what is kept of a secret is good for nothing elsewhere.
+fn own_key() -> &'static hmac::Key {
+    static KEY: OnceLock<hmac::Key> = OnceLock::new();
+    // Without entropy the hashes are as good, only not keyed: lookups would tell a little about the SHA-256 of a token.
+    KEY.get_or_init(|| {
+        hmac::Key::generate(hmac::HMAC_SHA256, &rand::SystemRandom::new()).unwrap_or_else(|_| hmac::Key::new(hmac::HMAC_SHA256, &[]))
+    })
 }
 
-impl Secret {
-    fn digest(&self) -> Result<[u8; 32], String> {
-        match self {
-            Self::Clear(text) => Ok(sha256(text.as_bytes())),
-            Self::Sha256(hash) => Ok(*hash),
-            Self::Slow(_) => Err("PBKDF2 is for passwords of type basic".into()),
-        }
-    }
-}
-
-/// Loads a secret. A file may hold the secret itself, or `sha256:…` or `pbkdf2:…` as `pushgate credential new` prints them.
-fn secret(from: &SecretFrom, load: &mut dyn FnMut(&SecretFrom) -> Result<String, String>) -> Result<Secret, String> {
-    use crate::config::credentials::{SECRET_BYTES, pbkdf2, sha256};
-    match from {
-        SecretFrom::Inline(text) => Ok(Secret::Clear(text.clone())),
-        SecretFrom::Sha256(hash) => Ok(Secret::Sha256(*hash)),
-        SecretFrom::Pbkdf2(hash) => Ok(Secret::Slow(hash.clone())),
-        SecretFrom::File(_) | SecretFrom::Systemd(_) => {
-            let text = load(from)?;
-            if let Some(hash) = text.strip_prefix("sha256:") {
-                return sha256(hash.trim()).map(Secret::Sha256).ok_or_else(|| "the file holds a broken sha256 line".into());
-            }
-            if let Some(hash) = text.strip_prefix("pbkdf2:") {
-                return pbkdf2(hash.trim()).map(Secret::Slow).ok_or_else(|| "the file holds a broken pbkdf2 line".into());
-            }
-            if text.is_empty() || text.len() > SECRET_BYTES {
-                return Err(format!("the first line of the file has {} bytes, expected 1 to {SECRET_BYTES}", text.len()));
-            }
-            Ok(Secret::Clear(text))
-        }
-    }
+/// The first bytes of a keyed hash.
+fn short(tag: &hmac::Tag) -> u64 {
+    tag.as_ref().first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes))
 }
 
 /// How a token is shown: one secret under two of them is two secrets.

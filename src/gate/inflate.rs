@@ -131,6 +131,12 @@ impl Inflater {
         Self { state: Box::default(), out: Pages::new(limit.saturating_add(1)) }
     }
 
+    /// Bytes of one for bodies of at most `limit` bytes.
+    #[must_use]
+    pub const fn bytes(limit: usize) -> usize {
+        limit + 1 + size_of::<DecompressorOxide>()
+    }
+
     fn limit(&self) -> usize {
         self.out.len() - 1
     }

@@ -10,6 +10,9 @@ pub enum Reason {
     Forbidden,
     Signature,
     Stale,
+    Replayed,
+    Guesses,
+    ConfKey,
     Rate,
     Connections,
     Share,
@@ -30,6 +33,9 @@ const ALL: [Reason; NAMES.len()] = [
     Reason::Forbidden,
     Reason::Signature,
     Reason::Stale,
+    Reason::Replayed,
+    Reason::Guesses,
+    Reason::ConfKey,
     Reason::Rate,
     Reason::Connections,
     Reason::Share,
@@ -44,13 +50,16 @@ const ALL: [Reason; NAMES.len()] = [
 ];
 
 /// The counters in their order.
-const NAMES: [&str; 17] = [
+const NAMES: [&str; 20] = [
     "refused_no_route_total",
     "refused_method_total",
     "refused_credential_total",
     "refused_forbidden_total",
     "refused_signature_total",
     "refused_stale_total",
+    "refused_replayed_total",
+    "refused_guesses_total",
+    "refused_conf_key_total",
     "refused_rate_total",
     "refused_connections_total",
     "refused_share_total",
@@ -121,6 +130,6 @@ mod tests {
         reasons.count(Reason::Unfinished);
         let seen: Vec<_> = reasons.all(false).filter(|(_, n)| *n > 0).collect();
         assert_eq!(seen, [("refused_credential_total", 1), ("refused_unfinished_total", 1)]);
-        assert_eq!((reasons.all(true).count(), reasons.all(false).count(), reasons.total()), (17, 15, 2));
+        assert_eq!((reasons.all(true).count(), reasons.all(false).count(), reasons.total()), (20, 18, 2));
     }
 }

@@ -186,7 +186,11 @@ pub struct Part {
     pub full: &'static str,
     /// True for the queue of a stream, which all its rules share.
     pub shared: bool,
+    /// True for what a sink holds.
+    pub sink: bool,
 }
+
+const OUTBOX: &str = "outbox and pipeline";
 
 /// Every buffer of a run, in the order of the way back from the sinks.
 #[must_use]
@@ -195,14 +199,14 @@ pub fn parts(unit: &RuleUnit, limits: &Limits) -> Vec<Part> {
     let mut out = Vec::new();
     let mut put = |step: &str, source: Option<usize>, what: &'static str, bytes: usize, full: &'static str, shared: bool| {
         if bytes > 0 {
-            out.push(Part { step: step.to_owned(), source, what, bytes, full, shared });
+            out.push(Part { step: step.to_owned(), source, what, bytes, full, shared, sink: what == OUTBOX });
         }
     };
     let shares = shares(plan, unit.event_time, unit.window, unit.state_bytes);
     let waits = unit.pending_bytes > 0;
     for sink in &unit.sinks {
         let full = if waits { "the rule waits, then its streams answer 503" } else { "the oldest payload leaves, counted" };
-        put(sink.name(), None, "outbox and pipeline", sink.bytes(), full, false);
+        put(sink.name(), None, OUTBOX, sink.bytes(), full, false);
     }
     put("ProjectPlan", None, "the message that a full outbox refused", unit.pending_bytes, "the rule waits", false);
     let late = plan.analytics.iter().all(|a| a.late);

@@ -27,6 +27,7 @@ use super::init::{self, Init};
 use super::listen::{self, CLOSE_GRACE, DataPort};
 use super::net::{Clock, Deadline, Listener, listen_error};
 use super::poller::Polling;
+use super::pools::{self, SCRAPE_COUNT, WRITER_BYTES};
 use super::reload::{InUse, keep as keep_certificates};
 use super::signal::{Event, Signals};
 use super::store::Store;
@@ -57,10 +58,6 @@ const EX_CANTCREAT: u8 = 73;
 /// sysexits(3): the configuration is wrong.
 const EX_CONFIG: u8 = 78;
 
-/// Bytes on their way to the writer thread.
-const WRITER_BYTES: usize = 1 << 20;
-/// Connections of the port for metrics.
-const SCRAPE_COUNT: usize = 4;
 /// Descriptors besides connections: listeners, sinks, files, the runtime's own.
 const SPARE_DESCRIPTORS: u64 = 256;
 
@@ -134,6 +131,11 @@ fn serve(options: &Options, file: Option<&Path>, mut config: Config, clock: Cloc
         return EX_CONFIG;
     };
     let limits = fit_descriptors(&config);
+    let bill = pools::bill(&limits, &config);
+    if let Some(why) = bill.above(limits.memory_budget) {
+        log::error!("{why}");
+        return EX_CONFIG;
+    }
     let inits = init::due(&state, file);
     let executor: Rc<LocalExecutor<'static>> = Rc::new(LocalExecutor::new());
     let writer = match Writer::start(WRITER_BYTES) {
@@ -144,7 +146,7 @@ fn serve(options: &Options, file: Option<&Path>, mut config: Config, clock: Cloc
         }
     };
     let work = Rc::new(Bell::default());
-    let front = Front::new(Engine::new(limits.clone(), seed()), Rc::clone(&work));
+    let front = Front::new(Engine::new(limits.clone(), seed()).with_bill(bill), Rc::clone(&work));
     let port = DataPort::start(front, listen::settings(&limits, config.source.deadlines), &limits, clock, &executor);
     port.set_per_address(usize::try_from(config.source.connections_per_address).unwrap_or(usize::MAX));
     let encrypted = config.basic.rest_tls.is_some() || config.source.http_server_tls.is_some();
@@ -172,6 +174,9 @@ fn serve(options: &Options, file: Option<&Path>, mut config: Config, clock: Cloc
             }
         };
         boot(options, inits, &control, &port).await;
+        for line in port.with_gate(|front| front.engine.bill()).lines() {
+            log::info!("memory: {line}");
+        }
         log::info!("listen management {address}");
         let settings = manage::settings(&limits, Deadlines::default());
         executor
@@ -396,11 +401,14 @@ async fn answer_asks(
 async fn take_turns(port: DataPort<Front>, bell: Rc<Bell>, clock: Clock) {
     let mut due = Deadline::never();
     loop {
-        let progress = port.with_gate(|front| {
+        let (progress, settled) = port.with_gate(|front| {
             let progress = front.engine.step(clock.now());
             front.wake_sinks();
-            progress
+            (progress, front.engine.take_settled())
         });
+        if settled {
+            port.wake_held();
+        }
         match progress {
             Progress::More => future::yield_now().await,
             Progress::Idle(None) => bell.heard().await,

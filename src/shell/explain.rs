@@ -16,7 +16,7 @@ use super::client::Terminal;
 use super::net::Clock;
 use super::sinks::Certificates;
 use super::store::Store;
-use super::{listen, settings, zone};
+use super::{listen, pools, settings, zone};
 use crate::catalog::Control;
 use crate::check::bare::{Bare, Outside};
 use crate::check::refused;
@@ -64,7 +64,8 @@ pub fn of_bytes(place: &Place, bytes: Vec<u8>, peer: impl FnOnce(bool) -> Peer) 
     let outside = Outside { tls: Box::new(Certificates), zone: zone::load, now: Clock::start().now() };
     let tls = config.source.http_server_tls.is_some();
     let wire = listen::settings(&config.limits, config.source.deadlines);
-    let mut control = Control::new(Bare::new(&config, outside).with_stored(stored), config, zone);
+    let mut control =
+        Control::new(Bare::new(&config, outside).with_bill(pools::bill(&config.limits, &config)).with_stored(stored), config, zone);
     let faults = control.boot(&[]);
     let mut explained = explain(&mut control, bytes, peer(tls), wire);
     for fault in faults {

@@ -72,7 +72,12 @@ impl Gate for Front {
     type Ticket = <Engine as Gate>::Ticket;
 
     fn head(&mut self, head: &Head<'_>, peer: &Peer, now: Now) -> Verdict<Self::Ticket> {
-        self.engine.head(head, peer, now)
+        let verdict = self.engine.head(head, peer, now);
+        // A password is worked at in the turns of the rules.
+        if matches!(verdict, Verdict::Later) {
+            self.work.ring();
+        }
+        verdict
     }
 
     fn body(&mut self, ticket: Self::Ticket, head: &Head<'_>, peer: &Peer, body: &[u8], now: Now) -> Answer {

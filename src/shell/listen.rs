@@ -172,6 +172,17 @@ impl<G: Gate + 'static> DataPort<G> {
         f(&mut self.inner.state.borrow_mut().port.gate)
     }
 
+    /// The gate has found something out: requests that wait for it are judged again.
+    pub fn wake_held(&self) {
+        let state = &mut *self.inner.state.borrow_mut();
+        for (slot, task) in state.slots.iter_mut().zip(&state.tasks).filter(|(slot, _)| slot.conn.is_held()) {
+            slot.due = true;
+            if let Some(task) = task {
+                task.wake_by_ref();
+            }
+        }
+    }
+
     #[cfg(test)]
     pub(super) fn shared(&self) -> Rc<Inner<G>> {
         Rc::clone(&self.inner)
@@ -252,6 +263,12 @@ pub(super) struct Slot<T> {
     /// It found no large buffer, and none could be taken back yet.
     pub(super) starved: bool,
     due: bool,
+}
+
+/// Bytes that a place for a connection takes, with its task's waker and its place among the free ones.
+#[must_use]
+pub const fn slot_bytes<T>() -> usize {
+    size_of::<Slot<T>>() + size_of::<Option<Waker>>() + size_of::<u32>()
 }
 
 impl<T: Copy> Slot<T> {
@@ -543,6 +560,16 @@ impl<G: Gate> Inner<G> {
         }
         let assigned = state.slots.get(index).is_some_and(|slot| slot.socket.is_some());
         if assigned { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    /// Ready once the connection in slot `index` should have a turn whatever its socket says, or it has gone.
+    pub(super) fn poll_due(&self, index: usize, cx: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.state.borrow_mut();
+        if let Some(task) = state.tasks.get_mut(index) {
+            set_waker(task, cx);
+        }
+        let Some(slot) = state.slots.get_mut(index) else { return Poll::Pending };
+        if core::mem::take(&mut slot.due) || slot.socket.is_none() || !slot.conn.is_held() { Poll::Ready(()) } else { Poll::Pending }
     }
 
     /// Ready once the socket in slot `index` is, or its time has run out, or it has gone.

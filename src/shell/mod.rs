@@ -15,6 +15,7 @@ pub mod net;
 pub mod nofile;
 pub mod notify;
 pub mod poller;
+pub mod pools;
 pub mod query;
 pub mod reload;
 pub mod resident;

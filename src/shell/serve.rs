@@ -28,6 +28,8 @@ pub(super) enum Next {
     Wait(Interest),
     /// Let the others have their turn first.
     Yield,
+    /// Wait until the gate has found something out.
+    Hold,
     /// A large buffer has to be found first.
     Starved,
     /// The connection is gone.
@@ -41,6 +43,7 @@ pub(super) async fn attend<G: Gate>(inner: Rc<Inner<G>>, index: usize) {
         loop {
             match inner.turn(index) {
                 Next::Wait(interest) => std::future::poll_fn(|cx| inner.poll_ready(index, interest, cx)).await,
+                Next::Hold => std::future::poll_fn(|cx| inner.poll_due(index, cx)).await,
                 Next::Yield | Next::Starved => smol::future::yield_now().await,
                 Next::Parked => break,
             }
@@ -55,10 +58,10 @@ impl<G: Gate> Inner<G> {
         let now = self.clock.now();
         state.counters.turns_total += 1;
         match state.advance(index, now) {
-            Ok(Next::Wait(interest)) => {
+            Ok(next @ (Next::Wait(_) | Next::Hold)) => {
                 let until = state.slots.get(index).map_or(Instant(u64::MAX), |slot| slot.until);
                 state.watch(until);
-                Next::Wait(interest)
+                next
             }
             Ok(Next::Starved) => {
                 if let Some(slot) = state.slots.get_mut(index) {
@@ -208,6 +211,10 @@ impl<G: Gate> State<G> {
                     return Ok(Next::Parked);
                 }
                 Turn::Flush | Turn::Grow => {}
+                Turn::Hold { until } => {
+                    slot.until = until.min(slot.kill);
+                    return Ok(Next::Hold);
+                }
                 Turn::Wait { until } => {
                     slot.until = until.min(slot.kill);
                     if slot.conn.is_lingering() && !slot.shut {

@@ -5,15 +5,17 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use super::client::Terminal;
-use super::host::{Link, ShellHost};
 use super::net::Clock;
+use super::pools;
 use super::reload::ending;
 use super::sinks::Certificates;
 use super::store::Store;
 use super::tls::ServerTls;
 use super::{settings, zone};
-use crate::catalog::Control;
-use crate::check::{self, Checked, Report, bare::Outside};
+use crate::bill::Bill;
+use crate::catalog::{Control, Host as _};
+use crate::check::bare::{Bare, Outside};
+use crate::check::{self, Checked, Report};
 use crate::cli::{Outside as _, Place};
 use crate::config::{Config, paths};
 
@@ -41,7 +43,7 @@ pub fn run(place: &Place, show: bool, ruleset: Option<&Path>) -> ExitCode {
             }
         };
     }
-    let (mut stored, mut warnings) = match stored(place, &settings.config) {
+    let (mut stored, mut warnings, bill) = match stored(place, &settings.config) {
         Ok(stored) => stored,
         Err(error) => {
             out.complain(&format!("error: {error}\n"));
@@ -50,7 +52,7 @@ pub fn run(place: &Place, show: bool, ruleset: Option<&Path>) -> ExitCode {
     };
     certificates(&settings.config, &mut stored, &mut warnings);
     let file = settings.file.as_ref().map(|f| f.display().to_string());
-    let report = check::report(file.as_deref(), &settings.config, &stored, &warnings, show);
+    let report = check::report(file.as_deref(), &settings.config, &stored, &warnings, &bill, show);
     out.print(&report.text);
     ExitCode::from(report.code)
 }
@@ -83,19 +85,27 @@ fn judged(file: &Path, config: &Config) -> Result<Report, String> {
 }
 
 /// What became of each definition in the state directory; a directory that is not there holds none, and is not made.
-fn stored(place: &Place, config: &Config) -> Result<(Vec<Checked>, Vec<String>), String> {
-    let Some(state) = paths::state_dir(place.state.as_deref(), |name| std::env::var(name).ok()) else {
-        return Ok((Vec::new(), Vec::new()));
-    };
-    if !state.exists() {
-        return Ok((Vec::new(), Vec::new()));
-    }
-    let store = Store::look(&state);
-    let (link, _asks) = Link::new();
+///
+/// Its rules are started on a host without sockets, one after another as at a start, so that the bill is that of all that run then.
+fn stored(place: &Place, config: &Config) -> Result<(Vec<Checked>, Vec<String>, Bill), String> {
+    let fixed = pools::bill(&config.limits, config);
+    let state = paths::state_dir(place.state.as_deref(), |name| std::env::var(name).ok()).filter(|state| state.exists());
+    let Some(state) = state else { return Ok((Vec::new(), Vec::new(), fixed)) };
     let zone = zone::load(&config.basic.timezone).ok_or_else(|| format!("basic.timezone: no time zone {}", config.basic.timezone))?;
-    let mut control = Control::new(ShellHost::new(link, store, Clock::start(), None), config.clone(), zone);
+    let outside = Outside { tls: Box::new(Certificates), zone: zone::load, now: Clock::start().now() };
+    let host = Bare::new(config, outside).with_bill(fixed).with_stored(Store::look(&state).load());
+    let mut control = Control::new(host, config.clone(), zone);
     let mut checked: Vec<Checked> =
         control.load().into_iter().map(|fault| Checked { what: "definition".into(), fault: Some(fault) }).collect();
-    checked.extend(control.verdicts().into_iter().map(|(what, fault)| Checked { what, fault }));
-    Ok((checked, control.access_warnings()))
+    let verdicts = control.verdicts();
+    // What can be planned and still not be started disagrees with another, or is too much.
+    let started = control.boot(&[]);
+    let unstarted =
+        |what: &str| started.iter().find_map(|fault| fault.strip_prefix(what)?.strip_prefix(" cannot be started: ")).map(str::to_owned);
+    checked.extend(verdicts.into_iter().map(|(what, fault)| {
+        let fault = fault.or_else(|| unstarted(&what));
+        Checked { what, fault }
+    }));
+    let bill = control.host.engine(|engine, _| engine.bill());
+    Ok((checked, control.access_warnings(), bill))
 }

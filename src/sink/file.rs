@@ -265,7 +265,9 @@ impl File {
 
     /// Memory it holds.
     pub(super) fn bytes(&self) -> usize {
-        HEADER_BYTES + self.slots.len() * (size_of::<Slot>() + 2 * TARGET_BYTES)
+        // The writer thread has a compressor for each open file.
+        let packed = if self.packing == Packing::Plain { 0 } else { super::squeeze::STATE_BYTES };
+        HEADER_BYTES + self.slots.len() * (size_of::<Slot>() + 2 * TARGET_BYTES + packed)
     }
 
     pub(super) fn start(&mut self, now: Now) {

@@ -43,7 +43,13 @@ pub fn resolve(create: &Create, config: &Config, files: &dyn TlsLoader) -> Resul
     let fields = props.texts("fields").map_err(error)?.unwrap_or_default();
     let columns = (!create.columns.is_empty()).then(|| create.columns.clone());
     let feed = match kind.as_str() {
-        "httppush" => Feed::Push(Box::new(push(create, &props, files)?)),
+        "httppush" => {
+            let access = match unguarded(create, config) {
+                Some(_) => Access::closed(),
+                None => access(&props, files)?,
+            };
+            Feed::Push(Box::new(push(create, &props, access)?))
+        }
         "memory" => Feed::Memory(topic(create)?),
         "simulator" => Feed::Simulator(SimFeed::read(&props)?),
         other => return Err(format!("source type {other} not found: httppush, memory and simulator are supported")),
@@ -177,9 +183,11 @@ pub fn connection_of(create: &Create, config: &Config) -> Option<String> {
 #[must_use]
 pub fn doubts(create: &Create, config: &Config) -> Vec<String> {
     let Ok(props) = layers(create, config) else { return Vec::new() };
-    let mut lines = Vec::new();
+    let mut lines: Vec<String> = unguarded(create, config).into_iter().collect();
     let kind = source_type(create);
-    if let Some(missing) = &props.missing {
+    if let Some(missing) = &props.missing
+        && lines.is_empty()
+    {
         lines.push(format!("stream {}: there is no conf key {missing} of {kind}: the default section serves it", create.name));
     }
     if let Ok(Some(id)) = props.text("connectionSelector")
@@ -188,6 +196,33 @@ pub fn doubts(create: &Create, config: &Config) -> Vec<String> {
         lines.push(format!("stream {}: there is no connection {id}: its own properties serve it", create.name));
     }
     lines
+}
+
+/// Whether the conf key of a stream, or the section `default` when it names none, asks who posts. `None`: it is not there, or broken.
+#[must_use]
+pub fn guards(create: &Create, config: &Config) -> Option<bool> {
+    let (kind, key) = (source_type(create), &create.options.conf_key);
+    if kind != "httppush" || !config.has_conf_key(&kind, key) {
+        return None;
+    }
+    let props = config.conf_key(&kind, key).ok()?;
+    Some(props.get("credentials").is_some_and(|prop| !prop.value.as_array().is_some_and(Vec::is_empty)))
+}
+
+/// Why nothing is taken for a stream: what asked who posts is gone. `None`: it is there, or never asked, or EXTRA asks.
+#[must_use]
+pub fn unguarded(create: &Create, config: &Config) -> Option<String> {
+    let key = &create.options.conf_key;
+    if !create.guarded || config.has_conf_key("httppush", key) || extra_has(create, "credentials") {
+        return None;
+    }
+    let what = if key.is_empty() { "the section default".to_owned() } else { format!("conf key {key}") };
+    Some(format!("stream {}: {what} said who may post and is gone: nobody else is let in until it is back", create.name))
+}
+
+fn extra_has(create: &Create, property: &str) -> bool {
+    let extra = serde_json::from_str::<serde_json::Value>(&create.options.extra);
+    extra.is_ok_and(|extra| extra.as_object().is_some_and(|map| map.keys().any(|name| name.eq_ignore_ascii_case(property))))
 }
 
 /// TYPE as written, for its letter case counts; without it a stream is mqtt and a table a file, as in eKuiper.
@@ -207,7 +242,7 @@ pub fn secret_in_extra(stream: &str) -> String {
     )
 }
 
-fn push(create: &Create, props: &Props, files: &dyn TlsLoader) -> Result<PushFeed, String> {
+fn push(create: &Create, props: &Props, access: Access) -> Result<PushFeed, String> {
     let error = |e: crate::config::PropError| e.to_string();
     let method = match props.text("method").map_err(error)?.as_deref() {
         None | Some("POST") => Method::Post,
@@ -239,7 +274,7 @@ fn push(create: &Create, props: &Props, files: &dyn TlsLoader) -> Result<PushFee
         origins,
         decompression,
         success: success(props)?,
-        access: Guard(Arc::new(access(props, files)?)),
+        access: Guard(Arc::new(access)),
     })
 }
 

@@ -141,6 +141,8 @@ pub enum Fault {
     GaveWay,
     /// The address has as many connections as it may have.
     TooManyFromAddress,
+    /// What the gate waited for to judge the head took longer than a head may take.
+    Undecided,
 }
 
 impl Fault {
@@ -175,6 +177,11 @@ impl Fault {
             Self::TooManyFromAddress => {
                 Reply::error(429, "this address has as many connections as source.connectionsPerAddress allows").retry_after(1)
             }
+            Self::Undecided => Reply::error_fmt(
+                503,
+                format_args!("the credential could not be checked within {} ({:?})", settings.keys.head, deadlines.head),
+            )
+            .retry_after(1),
             Self::NoRoom => Reply::error(503, "all large buffers are in use (limits.loanCount)").retry_after(1),
         };
         reply.closing()
@@ -222,10 +229,24 @@ pub struct Conn<T> {
 #[derive(Debug, Clone, Copy)]
 enum Phase<T> {
     Head,
-    Judge,
-    Body { ticket: T, chunks: Chunks, got: u32 },
-    Answer { ticket: T, end: u32 },
-    Skip { left: u32 },
+    /// `again`: the gate has seen this head before.
+    Judge {
+        again: bool,
+    },
+    /// The gate will say later.
+    Held,
+    Body {
+        ticket: T,
+        chunks: Chunks,
+        got: u32,
+    },
+    Answer {
+        ticket: T,
+        end: u32,
+    },
+    Skip {
+        left: u32,
+    },
     Linger,
     Closed,
 }
@@ -311,6 +332,7 @@ impl<T: Copy> Conn<T> {
     pub fn is_overdue(&self, now: Instant) -> bool {
         let patience = match self.phase {
             Phase::Head if self.start < self.end => HEAD_PATIENCE,
+            Phase::Held => HEAD_PATIENCE,
             Phase::Body { .. } | Phase::Skip { .. } => BODY_PATIENCE,
             _ => return false,
         };
@@ -320,7 +342,19 @@ impl<T: Copy> Conn<T> {
     /// A large buffer was lent for this message a while ago and still is: when another needs one, it may be taken back.
     #[must_use]
     pub fn holds_long(&self, now: Instant) -> bool {
-        matches!(self.phase, Phase::Head | Phase::Body { .. }) && now >= self.since.after(HEAD_PATIENCE)
+        matches!(self.phase, Phase::Head | Phase::Held | Phase::Body { .. }) && now >= self.since.after(HEAD_PATIENCE)
+    }
+
+    /// The gate has put its verdict off.
+    #[must_use]
+    pub const fn is_held(&self) -> bool {
+        matches!(self.phase, Phase::Held)
+    }
+
+    /// The gate was shown the head that is to be judged before, and put its verdict off.
+    #[must_use]
+    pub const fn is_judged_again(&self) -> bool {
+        matches!(self.phase, Phase::Judge { again: true })
     }
 
     /// The rest of what the peer sends is only thrown away.
@@ -362,20 +396,21 @@ impl<T: Copy> Conn<T> {
         loop {
             return match self.phase {
                 Phase::Head => self.receive_head(buf, cache, settings, now),
+                Phase::Held if now >= self.since.after(settings.deadlines.head) => Step::Fault(Fault::Undecided),
+                Phase::Held => match self.head_again(buf, cache) {
+                    Ok(head) => {
+                        self.phase = Phase::Judge { again: true };
+                        Step::Head(head)
+                    }
+                    Err(fault) => Step::Fault(fault),
+                },
                 Phase::Body { ticket, chunks, got } => match self.receive_body(ticket, chunks, got, buf, settings, now) {
                     Ok(Some(len)) => {
-                        let (start, _) = self.span();
-                        if cache.serial != self.serial {
-                            // These very bytes were judged before: they pass again.
-                            let head = buf.get(start..start + usize::from(self.message.head_len)).unwrap_or_default();
-                            if let Err(error) = cache.info.parse(head) {
-                                return Step::Fault(Fault::Head(error));
-                            }
-                            self.serial = cache.next();
+                        let at = self.span().0 + usize::from(self.message.head_len);
+                        match self.head_again(buf, cache) {
+                            Ok(head) => Step::Body(head, buf.get(at..at + len).unwrap_or_default()),
+                            Err(fault) => Step::Fault(fault),
                         }
-                        let message = buf.get(start..).unwrap_or_default();
-                        let at = usize::from(self.message.head_len);
-                        Step::Body(cache.info.view(message), message.get(at..at + len).unwrap_or_default())
                     }
                     // Only who has filled the small buffer gets a large one: a slow sender holds it no longer than it must.
                     Ok(None) if self.end - self.start >= u32::try_from(buf.len()).unwrap_or(u32::MAX) => Step::Grow,
@@ -401,9 +436,19 @@ impl<T: Copy> Conn<T> {
                     if self.eof || now >= until { Step::Close } else { Step::Wait { until } }
                 }
                 Phase::Closed => Step::Close,
-                Phase::Judge | Phase::Answer { .. } => panic!("the last step was not answered"),
+                Phase::Judge { .. } | Phase::Answer { .. } => panic!("the last step was not answered"),
             };
         }
+    }
+
+    /// The head of the message that has begun: its very bytes were judged before, so they pass again.
+    fn head_again<'b>(&mut self, buf: &'b [u8], cache: &'b mut HeadCache) -> Result<Head<'b>, Fault> {
+        let message = buf.get(self.start as usize..).unwrap_or_default();
+        if cache.serial != self.serial {
+            cache.info.parse(message.get(..usize::from(self.message.head_len)).unwrap_or_default()).map_err(Fault::Head)?;
+            self.serial = cache.next();
+        }
+        Ok(cache.info.view(message))
     }
 
     /// The ticket of the message whose body is being read or answered.
@@ -432,6 +477,15 @@ impl<T: Copy> Conn<T> {
         self.phase = Phase::Body { ticket, chunks: Chunks::default(), got: 0 };
         self.since = now.mono;
         Ok(())
+    }
+
+    /// The head cannot be judged yet: it stays, and [`Conn::receive`] shows it again. Gives the moment when it has waited too long.
+    pub fn hold(&mut self, settings: &Settings, now: Instant) -> Instant {
+        if !self.is_judged_again() {
+            self.since = now;
+        }
+        self.phase = Phase::Held;
+        self.since.after(settings.deadlines.head)
     }
 
     /// The head was refused: answers at once, then skips a small body, or closes.
@@ -520,7 +574,7 @@ impl<T: Copy> Conn<T> {
         self.serial = cache.next();
         let head = cache.info.view(buf.get(start..end).unwrap_or_default());
         self.message = Message::of(&head);
-        self.phase = Phase::Judge;
+        self.phase = Phase::Judge { again: false };
         if settings.refuse_dots && head.has_dot_segments() {
             return Step::Fault(Fault::Head(HeadError::DotSegment));
         }

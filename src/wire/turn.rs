@@ -28,6 +28,11 @@ pub enum Turn {
         /// When the connection's phase runs out.
         until: Instant,
     },
+    /// Send what is in the out buffer, read nothing, and come back once the gate has found something out, or at `until`.
+    Hold {
+        /// When it has taken too long.
+        until: Instant,
+    },
     /// Move to a larger buffer, or fail with [`Fault::NoRoom`].
     Grow,
     /// Send what is in the out buffer and come back: there is more to do.
@@ -62,12 +67,13 @@ impl<G: Gate> Port<G> {
             if answers >= PIPELINE_COUNT || out.free() < NEED_BYTES {
                 return Turn::Flush;
             }
+            let held = conn.is_held();
             match conn.receive(buf, &mut self.cache, &self.settings, now.mono) {
                 Step::Wait { until } => return Turn::Wait { until },
                 Step::Grow => return Turn::Grow,
                 Step::Close => return Turn::Close,
                 Step::Head(head) => {
-                    self.counters.requests_total += 1;
+                    self.counters.requests_total += u64::from(!held);
                     // `OPTIONS *` asks about the server as a whole (RFC 9110 §9.3.7), which no gate answers for.
                     let verdict = if head.raw_path() == "*" {
                         Verdict::Refuse(server_options())
@@ -96,6 +102,7 @@ impl<G: Gate> Port<G> {
                             conn.refuse(&reply, now, out);
                             answers += 1;
                         }
+                        Verdict::Later => return Turn::Hold { until: conn.hold(&self.settings, now.mono) },
                     }
                 }
                 Step::Body(head, body) => {
@@ -124,7 +131,7 @@ impl<G: Gate> Port<G> {
     }
 
     /// Runs a whole conversation without a socket: the client sends `pieces`, one read each, and closes. Gives what it would
-    /// receive. All of it happens at `now`, so nothing times out.
+    /// receive. All of it happens at `now`, so nothing times out; what the gate puts off is waited for.
     pub fn converse<'p>(&mut self, pieces: impl IntoIterator<Item = &'p [u8]>, peer: &Peer, now: Now) -> Vec<u8> {
         let mut conn = Conn::new(now.mono);
         let mut buf = vec![0; crate::limits::CONN_BYTES];
@@ -139,6 +146,9 @@ impl<G: Gate> Port<G> {
             match turn {
                 Turn::Close => return sent,
                 Turn::Flush => {}
+                // A gate that puts off and then has nothing to do would put off for ever.
+                Turn::Hold { .. } if !self.gate.advance(now) => return sent,
+                Turn::Hold { .. } => {}
                 Turn::Grow => {
                     let mut larger = vec![0; HEAD_BYTES + self.settings.body_bytes + super::conn::SLACK_BYTES];
                     conn.relocate(&buf, &mut larger);

@@ -38,6 +38,8 @@ pub enum Verdict<T> {
     Take(T),
     /// Answer now. The body is skipped when it is small and announced, else the connection closes after the answer.
     Refuse(Reply),
+    /// Nothing is known yet: keep the head, read no more, and ask again once the gate has found something out ([`Gate::advance`]).
+    Later,
 }
 
 /// What becomes of a request whose body is in.
@@ -58,6 +60,12 @@ pub trait Gate {
     /// Takes a whole body. `head` and `peer` are the same as before (the head's bytes stay in the buffer until the answer), so that
     /// nothing of them needs to be kept in the ticket.
     fn body(&mut self, ticket: Self::Ticket, head: &Head<'_>, peer: &Peer, body: &[u8], now: Now) -> Answer;
+
+    /// Goes on for one short turn with what [`Verdict::Later`] waits for; false when there is nothing to do.
+    fn advance(&mut self, now: Now) -> bool {
+        let _ = now;
+        false
+    }
 
     /// The body of a taken request will not come: it was refused, or the connection is gone.
     fn dropped(&mut self, ticket: Self::Ticket) {

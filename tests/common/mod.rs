@@ -92,11 +92,17 @@ impl Bench {
     fn reply_to(&mut self, peer: &Peer, head: &str, body: &[u8]) -> Reply {
         self.head.parse(head.as_bytes()).expect("a head");
         let view = self.head.view(head.as_bytes());
-        match self.engine.head(&view, peer, self.now) {
-            Verdict::Refuse(reply) => reply,
-            Verdict::Take(ticket) => match self.engine.body(ticket, &view, peer, body, self.now) {
-                Answer::Now(reply) => reply,
-            },
+        loop {
+            return match self.engine.head(&view, peer, self.now) {
+                Verdict::Refuse(reply) => reply,
+                Verdict::Later => {
+                    self.engine.advance(self.now);
+                    continue;
+                }
+                Verdict::Take(ticket) => match self.engine.body(ticket, &view, peer, body, self.now) {
+                    Answer::Now(reply) => reply,
+                },
+            };
         }
     }
 

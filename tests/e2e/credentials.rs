@@ -157,6 +157,10 @@ fn signatures_and_passwords() {
     };
     assert_eq!(signed(now, r#"{"a":1}"#, r#"{"a":1}"#), 200);
     assert_eq!(signed(now, r#"{"a":1}"#, r#"{"a":9}"#), 401);
+    // The same once more is one that somebody else has seen; what was not taken may come again.
+    assert_eq!(signed(now, r#"{"a":1}"#, r#"{"a":1}"#), 401);
+    assert_eq!(signed(now, "{", "{"), 400);
+    assert_eq!(signed(now, "{", "{"), 400);
     assert_eq!(signed(now - 400, r#"{"a":1}"#, r#"{"a":1}"#), 401);
     assert_eq!(post(&mut client, "Authorization: Basic Ym9iOm51cmFuZG9t\r\n", "{}"), 401);
     assert_eq!(post(&mut client, "Authorization: Basic Ym9iOmh1bWFuIHB3\r\n", r#"{"a":2}"#), 200);
@@ -167,6 +171,119 @@ fn signatures_and_passwords() {
         (&streams["refused_signature_total"], &streams["refused_stale_total"], &streams["refused_credential_total"]),
         (&json!(1), &json!(1), &json!(1))
     );
+    assert_eq!((&streams["refused_replayed_total"], &streams["refused_malformed_total"]), (&json!(1), &json!(2)));
+}
+
+/// A password that takes a million rounds, and somebody with a token.
+fn slow_and_quick() -> Value {
+    let b64 = |bytes: &[u8]| data_encoding::BASE64.encode_display(bytes).to_string();
+    let mut hash = [0; 32];
+    let rounds = core::num::NonZeroU32::new(1_000_000).expect("not zero");
+    ring::pbkdf2::derive(ring::pbkdf2::PBKDF2_HMAC_SHA256, rounds, &[5; 16], b"right", &mut hash);
+    json!({"credentials": [
+        {"name": "bob", "type": "basic", "pbkdf2": format!("1000000:{}:{}", b64(&[5; 16]), b64(&hash))},
+        {"name": "sensor", "type": "bearer", "secret": "token"},
+    ]})
+}
+
+fn basic(password: &str) -> String {
+    format!("Authorization: Basic {}\r\n", data_encoding::BASE64.encode_display(format!("bob:{password}").as_bytes()))
+}
+
+#[test]
+fn guesses_wait_and_readings_do_not() {
+    let scratch = Scratch::new();
+    let gate = guarded(&scratch, &slow_and_quick(), r#"SELECT a, meta("credential") AS who FROM demo"#);
+    let mut honest = Client::connect(gate.data());
+    // Guesses of one address, each on a connection of its own: four are worked at, one after the other, the fifth is too many.
+    let mut guessers: Vec<Client> = (0..5).map(|_| Client::connect(gate.data())).collect();
+    for (i, guesser) in guessers.iter_mut().enumerate() {
+        guesser.send(request("POST", "/a", &basic(&format!("guess {i}")), "{}").as_bytes());
+    }
+    let last = guessers[4].reply();
+    assert_eq!((last.status, last.field("Retry-After")), (429, Some("5")));
+    for i in 0..50 {
+        assert_eq!(post(&mut honest, "Authorization: Bearer token\r\n", &format!("{{\"a\":{i}}}")), 200);
+    }
+    for guesser in &mut guessers[..4] {
+        assert_eq!(guesser.reply().status, 401);
+    }
+    // The connection goes on; what is known to be wrong costs nothing any more, and nothing is charged for it.
+    for _ in 0..5 {
+        assert_eq!(post(&mut guessers[0], &basic("guess 0"), "{}"), 401);
+    }
+    assert_eq!(post(&mut guessers[0], "Authorization: Bearer token\r\n", r#"{"a":50}"#), 200);
+    until("all arrive", || scratch.lines("out").len() == 51);
+    let streams = &gate.counters()["streams"]["demo"];
+    assert_eq!((&streams["refused_credential_total"], &streams["refused_rate_total"]), (&json!(9), &json!(1)));
+}
+
+#[test]
+fn a_right_password_is_worked_at_once_and_survives_a_reload() {
+    let scratch = Scratch::new();
+    let conf = slow_and_quick();
+    scratch.write("sources/httppush.yaml", &format!("k: {conf}\n"));
+    let gate = Gate::start_with(&scratch, "source: {headTimeout: 10s}\n");
+    gate.sql(r#"CREATE STREAM demo () WITH (DATASOURCE="/a", FORMAT="json", TYPE="httppush", CONF_KEY="k")"#);
+    gate.rule("r1", "SELECT a FROM demo", &to_file(&scratch.path("out")));
+    // Two that show the same wait for one guess; a request sent behind one that waits waits with it.
+    let (mut one, mut two) = (Client::connect(gate.data()), Client::connect(gate.data()));
+    one.send(request("POST", "/a", &basic("right"), r#"{"a":1}"#).as_bytes());
+    one.send(request("POST", "/a", &basic("right"), r#"{"a":2}"#).as_bytes());
+    two.send(request("POST", "/a", &basic("right"), r#"{"a":3}"#).as_bytes());
+    assert_eq!([one.reply().status, one.reply().status, two.reply().status], [200; 3]);
+    assert_eq!(gate.counters()["port"]["requests_total"], 3, "a request that waited is counted once");
+    gate.reload("reload: credentials of 1 open streams");
+    assert_eq!(post(&mut one, &basic("right"), r#"{"a":4}"#), 200);
+    assert_eq!(post(&mut one, &basic("wrong"), "{}"), 401);
+}
+
+#[test]
+fn a_guess_that_takes_too_long_is_given_up() {
+    let scratch = Scratch::new();
+    scratch.write("sources/httppush.yaml", &format!("k: {}\n", slow_and_quick()));
+    let gate = Gate::start_with(&scratch, "source: {headTimeout: 10ms}\n");
+    gate.sql(r#"CREATE STREAM demo () WITH (DATASOURCE="/a", FORMAT="json", TYPE="httppush", CONF_KEY="k")"#);
+    gate.rule("r1", "SELECT a FROM demo", &to_file(&scratch.path("out")));
+    let mut client = Client::connect(gate.data());
+    client.send(request("POST", "/a", &basic("right"), r#"{"a":1}"#).as_bytes());
+    let reply = client.reply();
+    assert_eq!((reply.status, reply.field("Retry-After")), (503, Some("1")), "{reply:?}");
+    assert!(reply.body.contains("the credential could not be checked within source.headTimeout (10ms)"), "{reply:?}");
+    // The work goes on, and who comes again is let in.
+    until("the password is known", || post(&mut Client::connect(gate.data()), &basic("right"), r#"{"a":2}"#) == 200);
+}
+
+#[test]
+fn a_conf_key_that_is_gone_at_a_start_opens_nothing() {
+    let scratch = Scratch::new();
+    let keyed = "k:\n  credentials: [{name: a, type: bearer, secret: first}]\n";
+    scratch.write("sources/httppush.yaml", keyed);
+    let gate = Gate::start_with(&scratch, "basic: {}\n");
+    gate.sql(r#"CREATE STREAM demo () WITH (DATASOURCE="/a", FORMAT="json", TYPE="httppush", CONF_KEY="k")"#);
+    gate.sql(r#"CREATE STREAM free () WITH (DATASOURCE="/f", FORMAT="json", TYPE="httppush", CONF_KEY="never")"#);
+    gate.rule("r1", "SELECT a FROM demo", &to_file(&scratch.path("out")));
+    gate.rule("r2", "SELECT a FROM free", &json!({"nop": {}}));
+    drop(gate);
+    scratch.write("sources/httppush.yaml", "other: {}\n");
+    let gate = Gate::start_with(&scratch, "basic: {}\n");
+    for fields in ["", "Authorization: Bearer first\r\n"] {
+        let mut client = Client::connect(gate.data());
+        client.send(request("POST", "/a", fields, "{}").as_bytes());
+        let reply = client.reply();
+        assert_eq!((reply.status, reply.field("Retry-After")), (503, Some("60")), "{reply:?}");
+        assert!(reply.body.contains("the conf key that guarded this stream is gone"), "{reply:?}");
+    }
+    let status = gate.status("r1");
+    assert_eq!(status["message"], "stream demo: conf key k said who may post and is gone: nobody else is let in until it is back");
+    assert_eq!((&status["status"], &status["source_demo_0_refused_conf_key_total"]), (&json!("running"), &json!(2)));
+    assert_eq!(gate.push("/f", "{}").status, 200, "what was never guarded is served by the default section, as in eKuiper");
+    scratch.write("sources/httppush.yaml", keyed);
+    gate.reload("reload: credentials of 1 open streams");
+    let mut client = Client::connect(gate.data());
+    assert_eq!(post(&mut client, "", "{}"), 401);
+    assert_eq!(post(&mut client, "Authorization: Bearer first\r\n", "{}"), 200);
+    assert_eq!(gate.status("r1")["message"], "");
 }
 
 #[test]
@@ -280,7 +397,7 @@ fn no_secret_is_ever_shown() {
     {
         answers += &gate.tell("GET", target, "");
     }
-    gate.reload("reload: credentials of 2 open streams");
+    gate.reload("reload: credentials of 1 open streams");
     answers += &format!("{:?}", gate.ask("PUT", "/metadata/sources/httppush/confKeys/m", r#"{"credentials":["bearer-s3cret"]}"#));
     let (_, out, err) = finish(
         program().args(["check", "--show", "--config"]).arg(scratch.path("pushgate.yaml")).arg("--state").arg(scratch.path("state")),

@@ -11,6 +11,7 @@ mod http;
 mod jwt;
 mod lifecycle;
 mod manage;
+mod memory;
 mod moving;
 mod query;
 mod rfc;

@@ -50,7 +50,7 @@ impl<'a> Shown<'a> {
 }
 
 /// Seconds since the epoch, or milliseconds when there are more digits than seconds will have before the year 5138.
-fn timestamp(text: &[u8]) -> Option<i64> {
+pub(super) fn timestamp(text: &[u8]) -> Option<i64> {
     if text.is_empty() || text.len() > 15 || !text.iter().all(u8::is_ascii_digit) {
         return None;
     }

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use proptest::prelude::*;
+use ring::pbkdf2;
 use serde_json::{Value, json};
 
 use super::*;
@@ -32,6 +33,7 @@ fn table() -> Admission {
 struct Asked<'a> {
     access: &'a Access,
     table: Admission,
+    guesses: Guesses,
     peer: Peer,
 }
 
@@ -45,7 +47,12 @@ impl Asked<'_> {
         let mut info = HeadInfo::default();
         info.parse(raw.as_bytes()).unwrap_or_else(|e| panic!("{raw}: {e}"));
         let head = info.view(raw.as_bytes());
-        let found = self.access.judge(&head, &self.peer, &mut self.table, now)?;
+        let found = loop {
+            match self.access.judge(&head, &self.peer, &mut self.table, &mut self.guesses, now) {
+                Err(Fault::Waiting) => self.guesses.advance(now.mono, &mut self.table),
+                found => break found?,
+            }
+        };
         if let (Found::Signed(index), Some(body)) = (found, body) {
             self.access.verify(index, &head, body, now)?;
         }
@@ -54,7 +61,7 @@ impl Asked<'_> {
 }
 
 fn ask(access: &Access) -> Asked<'_> {
-    Asked { access, table: table(), peer: Peer::new(IpAddr::from([10, 0, 0, 1]), false) }
+    Asked { access, table: table(), guesses: Guesses::default(), peer: Peer::new(IpAddr::from([10, 0, 0, 1]), false) }
 }
 
 fn basic(text: &str) -> String {
@@ -117,7 +124,7 @@ fn tokens_in_fields_of_their_own() {
 fn passwords_hashed_once() {
     let mut hash = [0; 32];
     let salt = [3; 16];
-    let rounds = NonZeroU32::new(1000).unwrap_or(NonZeroU32::MIN);
+    let rounds = core::num::NonZeroU32::new(1000).expect("not zero");
     pbkdf2::derive(pbkdf2::PBKDF2_HMAC_SHA256, rounds, &salt, b"pw:1", &mut hash);
     let base64 = |bytes: &[u8]| data_encoding::BASE64.encode_display(bytes).to_string();
     let slow = format!("1000:{}:{}", base64(&salt), base64(&hash));
@@ -220,6 +227,49 @@ fn signed_times_at_the_skew_and_one_past_it() {
         assert_eq!(at(time, time), want, "{time}");
     }
     assert_eq!(at("1700000001", "1700000000"), Err(Fault::Signature), "the time is signed too");
+}
+
+#[test]
+fn what_is_remembered_of_a_signed_request() {
+    let access = access(json!([
+        {"name": "a", "type": "hmac", "secret": "s", "keyId": "k1", "timestampHeader": "X-Time", "maxSkew": "1m"},
+        {"name": "b", "type": "hmac", "secret": "t", "keyId": "k2"},
+    ]));
+    let verified = |key: &str, id: &str, time: &str, body: &[u8]| {
+        let text = if id == "k1" { format!("{time}.") } else { String::new() };
+        let sum = data_encoding::HEXLOWER.encode_display(&mac(key, &[text.as_bytes(), body])).to_string();
+        let raw =
+            format!("POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nX-Key-Id: {id}\r\nX-Time: {time}\r\nX-Signature: {sum}\r\n\r\n");
+        let mut info = HeadInfo::default();
+        info.parse(raw.as_bytes()).expect("a head");
+        access.verify(u16::from(id == "k2"), &info.view(raw.as_bytes()), body, NOW).expect("a good signature")
+    };
+    let one = verified("s", "k1", "1700000000", b"{}").expect("it holds a time");
+    assert_eq!((one.time, one.skew_ms), (Timestamp(1_700_000_000_000), 60_000));
+    assert_eq!(verified("s", "k1", "1700000000", b"{}"), Some(one), "the same again");
+    for (time, body) in [("1700000001", &b"{}"[..]), ("1700000000000", b"{}"), ("1700000000", b"{} ")] {
+        let other = verified("s", "k1", time, body).expect("it holds a time");
+        assert!(other.mark != one.mark && other.key == one.key);
+    }
+    assert_eq!(verified("t", "k2", "1700000000", b"{}"), None, "nothing tells it from another");
+    assert!(access.signs_times());
+}
+
+#[test]
+fn a_password_is_only_worked_at_when_nothing_else_lets_in() {
+    let slow = format!("1000:{}:{}", data_encoding::BASE64.encode_display(&[1; 16]), data_encoding::BASE64.encode_display(&[2; 32]));
+    let access = access(json!([
+        {"name": "bob", "type": "basic", "pbkdf2": slow},
+        {"name": "t", "type": "header", "header": "X-Token", "secret": "one"},
+    ]));
+    let mut asked = ask(&access);
+    let both = format!("{}X-Token: one\r\n", basic("bob:x"));
+    assert_eq!(asked.judge(&both), Ok(Found::Known(1)));
+    assert!(!asked.guesses.is_at_work());
+    assert_eq!(asked.judge(&format!("{}X-Token: two\r\n", basic("bob:x"))), Err(Fault::Wrong));
+    let closed = Access::closed();
+    assert_eq!((ask(&closed).judge(&both), closed.is_open(), closed.refusal(Fault::Unguarded).status), (Err(Fault::Unguarded), false, 503));
+    assert!(closed != Access::open());
 }
 
 #[test]
