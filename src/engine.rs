@@ -387,6 +387,11 @@ impl Engine {
         self.running(id).map(|r| &r.rule)
     }
 
+    /// Takes whether the kernel holds the wall clock for synchronised, for `meta(clock)`; `None`: it does not say.
+    pub const fn set_synced(&mut self, synced: Option<bool>) {
+        self.clock.set_synced(synced);
+    }
+
     /// No more events will come for a rule: event time goes on with the clock from now on, so that its open windows close.
     pub fn run_out(&mut self, id: &str) {
         if let Ok(at) = self.place(id) {

@@ -799,6 +799,22 @@ fn readings_know_what_the_clock_is_worth() {
     assert_eq!(clock(&mut b), "synced");
     b.now.wall.0 += 1000;
     assert_eq!(clock(&mut b), "synced", "a second is no step");
+    b.engine.set_synced(Some(false));
+    assert_eq!(clock(&mut b), "unsynced", "the kernel says so");
+    b.engine.set_synced(Some(true));
+    assert_eq!(clock(&mut b), "synced");
+}
+
+#[test]
+fn a_rule_knows_when_it_was_started() {
+    let mut b = Bench::new(1);
+    b.stream(DEMO);
+    b.pass(12_345);
+    b.rule("SELECT rule_start() AS s FROM demo");
+    let started = b.now.wall.0;
+    b.pass(5_000);
+    b.push("/d", "{}");
+    assert_eq!(b.rows(), [json!({"s": started})]);
 }
 
 #[test]

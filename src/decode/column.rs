@@ -34,13 +34,19 @@ pub fn decode_column<'a>(name: &str, raw: &'a str, typ: Option<&Type>, numbers: 
     writer.finish().map(Value::Packed)
 }
 
-/// The columns of a row that `SELECT *` shows: the declared ones that came, and every null.
+/// The columns of a row that `SELECT *` shows: the declared ones that came, but for those that are `left_out`, and every null.
 ///
 /// # Errors
 /// As [`decode_column`].
-pub fn decode_row<'a>(raw: &'a str, columns: &[Column], numbers: Numbers, scratch: &Scratch<'a>) -> Eval<'a> {
+pub fn decode_row<'a>(
+    raw: &'a str,
+    columns: &[Column],
+    left_out: impl Fn(&Column) -> bool,
+    numbers: Numbers,
+    scratch: &Scratch<'a>,
+) -> Eval<'a> {
     let mut writer = scratch.pack();
-    members(raw, columns, numbers, &mut writer, scratch)?;
+    members(raw, columns, left_out, numbers, &mut writer, scratch)?;
     writer.finish().map(Value::Packed)
 }
 
@@ -60,15 +66,23 @@ fn write<'a>(
             }
             into.end()
         }
-        (Type::Struct(columns), Some(b'{')) => members(raw, columns, numbers, into, scratch),
+        (Type::Struct(columns), Some(b'{')) => members(raw, columns, |_| false, numbers, into, scratch),
         _ => into.value(scalar(name, raw, typ, scratch)?),
     }
 }
 
-fn members<'a>(raw: &'a str, columns: &[Column], numbers: Numbers, into: &mut Encoder<'_>, scratch: &Scratch<'a>) -> Result<(), Fault<'a>> {
+fn members<'a>(
+    raw: &'a str,
+    columns: &[Column],
+    left_out: impl Fn(&Column) -> bool,
+    numbers: Numbers,
+    into: &mut Encoder<'_>,
+    scratch: &Scratch<'a>,
+) -> Result<(), Fault<'a>> {
     into.begin_object()?;
     for (key, value) in scan::members(raw) {
         match columns.iter().find(|c| key_is(key, &c.name)) {
+            Some(column) if left_out(column) => {}
             Some(column) => {
                 into.json_key(key)?;
                 write(&column.name, value, &column.typ, numbers, into, scratch)?;
@@ -253,7 +267,7 @@ mod tests {
         let mut buf = vec![0; 1024];
         let scratch = Scratch::new(&mut buf);
         let columns = [Column { name: "a".into(), typ: Type::Bigint, default: None }];
-        let row = decode_row(r#"{"b":1,"c":null,"\u0061":7}"#, &columns, Numbers::Float, &scratch);
+        let row = decode_row(r#"{"b":1,"c":null,"\u0061":7}"#, &columns, |_| false, Numbers::Float, &scratch);
         assert_eq!(show(row, &scratch), r#"{"a":7,"c":null}"#);
     }
 }

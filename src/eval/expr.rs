@@ -13,7 +13,7 @@ use super::row::Row;
 use super::{Call, Ctx, func};
 use crate::limits::ARG_COUNT;
 use crate::sql::like;
-use crate::sql::plan::{Expr, Literal, Op, Plan, Slot};
+use crate::sql::plan::{Expr, Literal, Op, Plan, Slot, SlotKind};
 use crate::value::text::{go_text, typed};
 use crate::value::{Eval, Fault, Packed, Value};
 
@@ -42,6 +42,13 @@ impl<'c, 'a> Evaluator<'c, 'a> {
             Expr::Row { rows, except, replace } => self.whole_row(rows, except, replace),
             Expr::Alias(index) => self.alias(*index),
             Expr::Member(object, key) => self.member(self.eval(object)?, key),
+            Expr::Into(object, other) => {
+                let object = self.eval(object)?;
+                if object.is_object() {
+                    return Err(Fault::new("the right expression is not a field reference node"));
+                }
+                self.no_member(object, || self.eval(other))
+            }
             Expr::Index(list, index, text) => self.index(self.eval(list)?, index, text),
             Expr::Slice(list, from, to, texts) => self.slice(self.eval(list)?, from.as_deref(), to.as_deref(), texts),
             Expr::Binary(op, left, right) => self.binary(*op, left, right),
@@ -150,11 +157,40 @@ impl<'c, 'a> Evaluator<'c, 'a> {
 
     fn member(&self, object: Value<'a>, key: &str) -> Eval<'a> {
         self.ctx.spend(1)?;
-        if object.is_list() {
-            let text = go_text(object, self.ctx.scratch)?;
-            return Err(self.ctx.scratch.fault(format_args!("the result {text} is not a type of map[string]interface{{}}")));
+        if object.is_object() {
+            return Ok(object.member(key, self.ctx.scratch)?.unwrap_or(Value::Null));
         }
-        Ok(object.member(key, self.ctx.scratch)?.unwrap_or(Value::Null))
+        self.no_member(object, || self.column(key))
+    }
+
+    /// `value -> other` of what is no object: nil, but for a list, and unless the other side, taken as a column, has a value.
+    fn no_member(&self, value: Value<'a>, other: impl FnOnce() -> Eval<'a>) -> Eval<'a> {
+        let s = self.ctx.scratch;
+        if value.is_list() {
+            let text = go_text(value, s)?;
+            return Err(s.fault(format_args!("the result {text} is not a type of map[string]interface{{}}")));
+        }
+        if value.is_null() {
+            return Ok(Value::Null);
+        }
+        #[expect(clippy::cast_precision_loss, reason = "int beside float is float")]
+        let (value, other) = match (value, other()?) {
+            (_, Value::Null) => return Ok(Value::Null),
+            (Value::Int(i), other @ Value::Float(_)) => (Value::Float(i as f64), other),
+            (Value::Float(_), Value::Int(i)) => (value, Value::Float(i as f64)),
+            both => both,
+        };
+        Err(s.fault(format_args!("invalid operation {} -> {}", typed(value, s)?, typed(other, s)?)))
+    }
+
+    /// The value of a column that the rule decodes, of whatever source; null if none has it.
+    fn column(&self, name: &str) -> Eval<'a> {
+        let slots = self.plan.slots.iter().zip(0..).filter_map(|(kind, i)| match kind {
+            SlotKind::Column { name: n, .. } if n == name => self.row.get(Slot(i)).map(Ok),
+            SlotKind::Row { .. } => self.row.get(Slot(i)).and_then(|row| row.member(name, self.ctx.scratch).transpose()),
+            _ => None,
+        });
+        slots.into_iter().next().unwrap_or(Ok(Value::Null))
     }
 
     /// An index or an end of a slice. A list says no more than that it got none.

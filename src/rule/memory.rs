@@ -72,7 +72,7 @@ pub(super) fn walk<'p>(expr: &'p Expr, plan: &'p Plan, visit: &mut dyn FnMut(&'p
         Expr::Row { replace, .. } => replace.iter().for_each(|(_, e)| each(e)),
         Expr::Alias(index) => plan.aliases.get(usize::from(*index)).iter().for_each(|a| each(&a.expr)),
         Expr::Member(e, _) => each(e),
-        Expr::Index(a, b, _) | Expr::Binary(_, a, b) => [a, b].into_iter().for_each(|e| each(e)),
+        Expr::Index(a, b, _) | Expr::Binary(_, a, b) | Expr::Into(a, b) => [a, b].into_iter().for_each(|e| each(e)),
         Expr::Slice(a, b, c, _) => [Some(a), b.as_ref(), c.as_ref()].into_iter().flatten().for_each(|e| each(e)),
         Expr::Case { value, arms, otherwise } => {
             value.iter().for_each(|e| each(e));

@@ -195,8 +195,12 @@ fn named<'a>(ev: &Evaluator<'_, 'a>, expr: &'a Expr, plain: bool, aliased: bool,
     if aliased && value.is_nil_or_empty() && is_changed_cols(ev, expr) {
         return Ok(Some(Value::Null));
     }
+    // So is a list of nothing.
+    if value.is_nil_or_empty() && is_list_made(ev, expr) {
+        return Ok(Some(Value::Null));
+    }
     // `sendNilField` is for columns and aliases; other expressions that give nil are left out with it too.
-    Ok((!value.is_null() || (shaping.send_nil && aliased) || is_list_made(ev, expr)).then_some(value))
+    Ok((!value.is_null() || (shaping.send_nil && aliased)).then_some(value))
 }
 
 /// True for `collect()` and `array_concat()` themselves: without elements they are null, not left out (facts §7.3).

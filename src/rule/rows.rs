@@ -182,7 +182,7 @@ impl Picks {
                     }
                 }
                 if self.whole && part != Part::Filter {
-                    whole(row, source, plan, |_| json_row(text(body), spec, scratch))?;
+                    whole(row, source, plan, |_| json_row(text(body), unread(plan, source), spec, scratch))?;
                 }
             }
             Raw::Indexed { body, index, .. } => {
@@ -195,7 +195,7 @@ impl Picks {
                 for (key, value, escaped) in body::members(index, body) {
                     member(row, text(key), Match::exact(escaped), value, source, spec, plan, scratch)?;
                 }
-                whole(row, source, plan, |_| json_row(text(body), spec, scratch))?;
+                whole(row, source, plan, |_| json_row(text(body), unread(plan, source), spec, scratch))?;
             }
             Raw::Object(text) => {
                 if spec.ignore_case {
@@ -206,7 +206,7 @@ impl Picks {
                 for (key, value) in scan::members(text) {
                     member(row, key, Match::exact(key.contains('\\')), value.as_bytes(), source, spec, plan, scratch)?;
                 }
-                whole(row, source, plan, |_| json_row(text, spec, scratch))?;
+                whole(row, source, plan, |_| json_row(text, unread(plan, source), spec, scratch))?;
             }
             Raw::Packed(value) => from_object(row, value, source, plan),
             Raw::Body(_) => from_object(row, whole_row(raw, spec, scratch)?, source, plan),
@@ -314,10 +314,15 @@ fn member<'a>(
     Ok(())
 }
 
-fn json_row<'a>(text: &'a str, spec: &'a StreamSpec, scratch: &Scratch<'a>) -> Result<Value<'a>, Fault<'a>> {
+/// Whether a column of a source is left out of its whole row.
+fn unread(plan: &Plan, source: u8) -> impl Fn(&str) -> bool {
+    move |name| plan.unread.iter().any(|(s, n)| *s == source && n == name)
+}
+
+fn json_row<'a>(text: &'a str, unread: impl Fn(&str) -> bool, spec: &'a StreamSpec, scratch: &Scratch<'a>) -> Result<Value<'a>, Fault<'a>> {
     match &spec.columns {
         None => Ok(Value::Json(spec.numbers, text)),
-        Some(columns) => decode::column::decode_row(text, columns, spec.numbers, scratch),
+        Some(columns) => decode::column::decode_row(text, columns, |column| !spec.strict && unread(&column.name), spec.numbers, scratch),
     }
 }
 
@@ -355,8 +360,8 @@ pub fn from_object<'a>(row: &Row<'a>, value: Value<'a>, source: u8, plan: &Plan)
 /// A value that its declared type does not take, or a full scratch.
 pub fn whole_row<'a>(raw: Raw<'a>, spec: &'a StreamSpec, scratch: &Scratch<'a>) -> Result<Value<'a>, Fault<'a>> {
     match raw {
-        Raw::Indexed { body, .. } => json_row(text(body), spec, scratch),
-        Raw::Object(text) => json_row(text, spec, scratch),
+        Raw::Indexed { body, .. } => json_row(text(body), |_| false, spec, scratch),
+        Raw::Object(text) => json_row(text, |_| false, spec, scratch),
         Raw::Packed(value) => Ok(value),
         Raw::Body(bytes) => {
             let mut writer = scratch.pack();

@@ -188,6 +188,7 @@ impl Rule {
 
     /// The run begins: sources and sinks say when.
     pub fn connected(&mut self, now: Now) {
+        self.unit.facts.start = now.wall;
         for op in &mut self.unit.ops.list {
             if let Some(conn) = &mut op.conn {
                 conn.status = 1;

@@ -2,14 +2,16 @@
 
 use std::rc::Rc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use super::bell::Bell;
+use super::kernel_clock;
 use super::listen::DataPort;
 use super::net::Clock;
 use super::sinks::Port;
 use crate::engine::{Engine, SinkId};
 use crate::sink::{Kind, SinkUnit};
-use crate::time::Now;
+use crate::time::{Instant, Now};
 use crate::wire::{Answer, Gate, Head, Peer, Verdict};
 
 /// See the module text.
@@ -21,13 +23,18 @@ pub struct Front {
     pub work: Rc<Bell>,
     /// Sinks that a task serves, and the bell that wakes it.
     sinks: Vec<(SinkId, Rc<Bell>)>,
+    /// When the kernel was last asked about its clock.
+    asked: Option<Instant>,
 }
+
+/// How long what the kernel said of its clock holds.
+const ASK_EVERY: Duration = Duration::from_secs(10);
 
 impl Front {
     /// The engine with its bell.
     #[must_use]
     pub const fn new(engine: Engine, work: Rc<Bell>) -> Self {
-        Self { engine, work, sinks: Vec::new() }
+        Self { engine, work, sinks: Vec::new(), asked: None }
     }
 
     /// Wakes the tasks of sinks that have something to send.
@@ -81,6 +88,10 @@ impl Gate for Front {
     }
 
     fn body(&mut self, ticket: Self::Ticket, head: &Head<'_>, peer: &Peer, body: &[u8], now: Now) -> Answer {
+        if self.asked.is_none_or(|at| now.mono.since(at) >= ASK_EVERY) {
+            self.asked = Some(now.mono);
+            self.engine.set_synced(kernel_clock::is_synced());
+        }
         let answer = self.engine.body(ticket, head, peer, body, now);
         self.work.ring();
         answer

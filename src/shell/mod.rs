@@ -8,6 +8,7 @@ pub mod explain;
 pub mod front;
 pub mod host;
 pub mod init;
+pub mod kernel_clock;
 pub mod listen;
 pub mod log;
 pub mod manage;

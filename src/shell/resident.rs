@@ -5,7 +5,7 @@
 //! code is unmapped (what serving needs comes back from the page cache, a microsecond a page; the rest is the first thing the kernel
 //! may reuse) and free heap pages are returned. In: `/proc/self/smaps` when the process starts. Sources: madvise(2), malloc_trim(3).
 //!
-//! The one module with unsafe code: neither call has a safe interface. benches/README.md has what it brings.
+//! One of the two modules with unsafe code: neither call has a safe interface. benches/README.md has what it brings.
 
 use std::fs;
 

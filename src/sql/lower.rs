@@ -44,6 +44,7 @@ pub fn lower(select: &Select, sources: Vec<Source>, reuse_aliases: bool, zones: 
         bound: &bound,
         columns: BTreeMap::new(),
         rows: BTreeMap::new(),
+        row_uses: BTreeMap::new(),
         analytics: BTreeMap::new(),
         aggregates: BTreeMap::new(),
         computed: BTreeSet::new(),
@@ -79,6 +80,8 @@ struct Lowerer<'s> {
     columns: BTreeMap<(usize, String), Slot>,
     /// Slots of whole rows, by source.
     rows: BTreeMap<usize, Slot>,
+    /// How often the whole row of a source is asked for.
+    row_uses: BTreeMap<usize, usize>,
     /// Slots of analytic calls by place in the text: each has a state of its own.
     analytics: BTreeMap<u32, Slot>,
     /// Slots of aggregate calls by what they say, those of WHERE apart.
@@ -125,6 +128,7 @@ impl<'s> Lowerer<'s> {
             self.plan.order.push(Order { expr, descending: order.descending });
         }
         self.fields()?;
+        self.unread();
         self.plan.limit = select.limit.filter(|count| *count >= 0);
         Ok(())
     }
@@ -185,6 +189,17 @@ impl<'s> Lowerer<'s> {
         self.plan.labels = lowered.iter().filter_map(|(place, _)| select.fields.get(*place)).map(|f| texts.label(f)).collect();
         self.plan.fields = lowered.into_iter().map(|(_, field)| field).collect();
         Ok(())
+    }
+
+    /// Finds the columns that no whole row is asked for with.
+    fn unread(&mut self) {
+        for field in &self.plan.fields {
+            let Field::Wildcard { rows, except, .. } = field else { continue };
+            for (&source, _) in self.rows.iter().filter(|(source, slot)| rows.contains(slot) && self.row_uses.get(source) == Some(&1)) {
+                let source = u8::try_from(source).unwrap_or(u8::MAX);
+                self.plan.unread.extend(except.iter().map(|name| (source, name.clone())));
+            }
+        }
     }
 
     fn field(&mut self, place: usize, field: &'s ast::Field) -> Result<Field, SqlError> {
@@ -317,6 +332,7 @@ impl<'s> Lowerer<'s> {
 
     /// The slot of a source's whole row.
     fn row(&mut self, source: usize) -> Slot {
+        *self.row_uses.entry(source).or_default() += 1;
         if let Some(slot) = self.rows.get(&source) {
             return *slot;
         }

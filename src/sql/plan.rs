@@ -55,6 +55,8 @@ pub struct Plan {
     pub limit: Option<i64>,
     /// True if `row_number()` is used: rows are numbered after HAVING, before ORDER BY, into [`SlotKind::RowNumber`].
     pub row_number: bool,
+    /// Declared columns of a source that its `*` leaves out by EXCEPT, and nothing else asks for as part of a whole row.
+    pub unread: Vec<(u8, String)>,
     /// True if `meta()` or anything else needs the arrival facts of events.
     pub meta: bool,
 }
@@ -134,6 +136,8 @@ pub enum Expr {
     Alias(u16),
     /// `object->key`.
     Member(Box<Self>, String),
+    /// `object->other`, where `other` is no name: never more than nil.
+    Into(Box<Self>, Box<Self>),
     /// `list[index]`; the text is the index as errors show it.
     Index(Box<Self>, Box<Self>, Box<str>),
     /// `list[from:to]`, either end open; the texts are the ends as errors show them.

@@ -29,6 +29,8 @@ const HEADER: usize = LIST_HEADER;
 pub struct Packed<'a>(&'a [u8]);
 
 impl Packed<'static> {
+    /// `[]`.
+    pub const EMPTY_LIST: Self = Packed(&[LIST, 0, 0, 0, 0, 0, 0, 0, 0]);
     /// `{}`.
     pub const EMPTY_OBJECT: Self = Packed(&[OBJECT, 0, 0, 0, 0, 0, 0, 0, 0]);
 }

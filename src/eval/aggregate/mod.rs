@@ -16,7 +16,7 @@ use self::take::{add, seen_prefix};
 use super::expr::Evaluator;
 use super::state::{Full, Id, Store, View, u32_at};
 use crate::sql::plan::Aggregate;
-use crate::value::{Fault, Value};
+use crate::value::{Fault, Packed, Value};
 
 /// State of one aggregate within its group's value.
 pub const ACC_BYTES: usize = 40;
@@ -144,8 +144,9 @@ impl Kinds {
         ev: &Evaluator<'_, 'a>,
     ) -> Result<(), Fault<'a>> {
         for (i, (kind, aggregate)) in self.0.iter().zip(list).enumerate() {
-            // Nothing was added: all are nil.
+            // Nothing was added: all are nil, but for the list of it all.
             let value = match group {
+                None if *kind == Kind::Collect => Ok(Value::Packed(Packed::EMPTY_LIST)),
                 None => Ok(Value::Null),
                 Some(group) => {
                     let acc = view.get(group).get(base + i * ACC_BYTES..).and_then(|a| a.get(..ACC_BYTES)).unwrap_or(&[]);

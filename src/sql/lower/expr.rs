@@ -35,9 +35,7 @@ impl<'s> Lowerer<'s> {
                 }
                 of => Expr::Member(Box::new(of), name.clone()),
             },
-            ExprKind::Arrow { key: Key::Other(other), .. } => {
-                return Err(self.wrong(other.span, "the right expression is not a field reference node"));
-            }
+            ExprKind::Arrow { of, key: Key::Other(other) } => Expr::Into(self.boxed(of)?, self.boxed(other)?),
             ExprKind::Index { of, index } => {
                 let text = Texts::of(self.bound).expr(index).into_boxed_str();
                 Expr::Index(self.boxed(of)?, self.boxed(index)?, text)
