@@ -272,7 +272,7 @@ impl<'a> Layer<'a> {
     fn typed(self, columns: Option<&[Column]>, scratch: &Scratch<'a>) -> Result<Self, Fault<'a>> {
         match (self, columns) {
             (Self::Text(text, numbers), Some(columns)) => {
-                Ok(Self::of_value(decode_row(text, columns, numbers, scratch)?).unwrap_or(Self::Nothing))
+                Ok(Self::of_value(decode_row(text, columns, |_| false, numbers, scratch)?).unwrap_or(Self::Nothing))
             }
             _ => Ok(self),
         }
