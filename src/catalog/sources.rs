@@ -133,10 +133,12 @@ impl<H: Host> Control<H> {
             return Ok(create.schema_json());
         }
         let mut named = std::collections::BTreeSet::new();
-        let mut used = false;
+        let (mut used, mut numbered) = (false, false);
         for rule in self.rules.values() {
             for (_, columns) in rule.reads.iter().filter(|(source, _)| source == name) {
                 used = true;
+                // Rows as slices: eKuiper shows the place of each column then, in an order of its own.
+                numbered |= rule.state.is_live() && rule.def.options.use_slice_tuple;
                 match columns {
                     _ if !rule.state.is_live() => {}
                     Some(columns) => named.extend(columns.iter()),
@@ -144,7 +146,11 @@ impl<H: Host> Control<H> {
                 }
             }
         }
-        let items: Vec<String> = named.iter().map(|column| format!("{}:null", super::text::json_string(column))).collect();
+        let shown = |(place, column): (usize, &String)| {
+            let facts = if numbered { format!("{{\"hasIndex\":true,\"index\":{place}}}") } else { "null".to_owned() };
+            format!("{}:{facts}", super::text::json_string(column))
+        };
+        let items: Vec<String> = named.into_iter().enumerate().map(shown).collect();
         Ok(if used { format!("{{{}}}", items.join(",")) } else { "null".to_owned() })
     }
 

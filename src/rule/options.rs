@@ -51,6 +51,8 @@ pub struct RuleOptions {
     pub aliases_apart: bool,
     /// `planOptimizeStrategy.windowOption.enableSendSlidingWindowTwice`.
     pub sliding_twice: bool,
+    /// `experiment.useSliceTuple`: it shows in the schema of a shared stream, and nowhere else.
+    pub use_slice_tuple: bool,
     /// A full outbox or queue holds the sender instead of dropping the oldest.
     pub disable_buffer_full_discard: bool,
     /// Accepted.
@@ -105,6 +107,7 @@ impl RuleOptions {
             incremental_window: false,
             aliases_apart: false,
             sliding_twice: false,
+            use_slice_tuple: false,
             disable_buffer_full_discard: false,
             enable_save_state_before_stop: false,
             notify_sub: false,
@@ -173,7 +176,8 @@ impl RuleOptions {
             }
         }
         if let Some(experiment) = f.object("experiment", "def.ExpOpts")? {
-            Fields::new(experiment, "ExpOpts", "options.experiment.").boolean("useSliceTuple")?;
+            let f = Fields::new(experiment, "ExpOpts", "options.experiment.");
+            flag(&f, "useSliceTuple", &mut o.use_slice_tuple)?;
         }
         if let Some(ranges) = f.read("cronDatetimeRange", "[]schedule.DatetimeRange", Value::as_array)? {
             o.cron_datetime_range = ranges.iter().map(range).collect::<Result<_, _>>()?;

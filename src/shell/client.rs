@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::settings;
-use super::tls::{ClientOptions, ClientTls, Session};
+use super::tls::{ClientOptions, ClientTls, Pem, Session};
 use crate::cli::target::{self, Local, Target};
 use crate::cli::{Ask, Client, Outside, Reply, Server};
 use crate::config::paths;
@@ -176,7 +176,8 @@ impl Wire {
 
 fn connect(url: &Url<'_>, trust: &Trust) -> Result<Wire, String> {
     let tls = if url.https {
-        let options = ClientOptions { ca: trust.ca.as_deref(), insecure_skip_verify: trust.anyone, ..ClientOptions::default() };
+        let options =
+            ClientOptions { ca: trust.ca.as_deref().map(Pem::File), insecure_skip_verify: trust.anyone, ..ClientOptions::default() };
         let client = ClientTls::new(&options).map_err(|e| e.to_string())?;
         Some(client.session(url.host).map_err(|e| e.to_string())?)
     } else {

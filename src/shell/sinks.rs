@@ -3,8 +3,14 @@
 //! In: a [`Port`] to the sink, behind which the engine lies. Out: log lines, commands for the writer thread, HTTP requests. What
 //! to send, where, when again and what an answer means is decided in [`sink`](crate::sink); here is only the waiting.
 //!
+//! [`mqtt`] and [`redis`] keep a connection as long as the rule runs.
+//!
 //! A rest sink keeps one connection. A kept one that turns out to be closed before any byte of an answer is opened again at once,
 //! which is no failure. Each exchange ends by the sink's `timeout`, redirects included.
+
+mod link;
+mod mqtt;
+mod redis;
 
 use std::{
     borrow::Cow,
@@ -18,7 +24,7 @@ use std::{
 
 use super::{
     net::{self, Clock, Deadline, ExchangeError, Socket},
-    tls::{ClientOptions, ClientTls},
+    tls::{ClientOptions, ClientTls, Pem},
     trials::Trials,
     writer::{Handle, Progress, Writer},
 };
@@ -68,6 +74,8 @@ pub async fn run(port: impl Port, writer: &Writer, trials: &Trials) {
         }
         Some(Kind::File) => files(&port, &writer.open()).await,
         Some(Kind::Rest) => requests(&port).await,
+        Some(Kind::Mqtt) => mqtt::run(&port).await,
+        Some(Kind::Redis | Kind::RedisPub) => redis::run(&port).await,
         Some(Kind::Memory) | None => {}
     }
 }
@@ -476,16 +484,17 @@ pub struct Certificates;
 
 impl TlsLoader for Certificates {
     fn client(&self, props: &TlsProps) -> Result<TlsClient, String> {
-        if props.cert_raw.is_some() || props.key_raw.is_some() || props.ca_raw.is_some() {
-            return Err(
-                "certificates inside a rule are not supported yet: name files with certificationPath, privateKeyPath, rootCaPath".into()
-            );
-        }
+        // A file goes before what the rule itself holds, as in eKuiper.
         let options = ClientOptions {
-            ca: props.ca_path.as_deref().map(Path::new),
-            cert: props.cert_path.as_deref().map(Path::new).zip(props.key_path.as_deref().map(Path::new)),
+            ca: pem(props.ca_path.as_ref(), props.ca_raw.as_ref(), "rootCARaw"),
+            cert: pem(props.cert_path.as_ref(), props.cert_raw.as_ref(), "certificationRaw").zip(pem(
+                props.key_path.as_ref(),
+                props.key_raw.as_ref(),
+                "privateKeyRaw",
+            )),
             insecure_skip_verify: props.skip_verify,
             only_1_3: props.min_1_3,
+            no_http: props.no_http,
         };
         ClientTls::new(&options).map(|client| Arc::new(client) as TlsClient).map_err(|e| e.to_string())
     }
@@ -493,6 +502,12 @@ impl TlsLoader for Certificates {
     fn secret(&self, from: &SecretFrom) -> Result<String, String> {
         super::secrets::read(from)
     }
+}
+
+/// What a property names or holds. A file goes before what the rule itself holds, as in eKuiper.
+fn pem<'p>(path: Option<&'p String>, text: Option<&'p Vec<u8>>, name: &'static str) -> Option<Pem<'p>> {
+    let file = path.map(|path| Pem::File(Path::new(path)));
+    file.or_else(|| text.map(|text| Pem::Text { name, text }))
 }
 
 #[cfg(test)]

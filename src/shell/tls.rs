@@ -27,13 +27,38 @@ impl std::error::Error for TlsError {}
 #[derive(Debug, Clone, Default)]
 pub struct ClientOptions<'p> {
     /// Roots to trust; without it, those of the system.
-    pub ca: Option<&'p Path>,
+    pub ca: Option<Pem<'p>>,
     /// Certificate and key to show when asked.
-    pub cert: Option<(&'p Path, &'p Path)>,
+    pub cert: Option<(Pem<'p>, Pem<'p>)>,
     /// Any certificate of the server's will do.
     pub insecure_skip_verify: bool,
     /// TLS 1.3 alone.
     pub only_1_3: bool,
+    /// What is spoken inside is not HTTP, and must not be announced as such.
+    pub no_http: bool,
+}
+
+/// Where certificates or a key come from.
+#[derive(Debug, Clone, Copy)]
+pub enum Pem<'p> {
+    /// A file.
+    File(&'p Path),
+    /// What a property holds.
+    Text {
+        /// The property.
+        name: &'static str,
+        /// What it holds.
+        text: &'p [u8],
+    },
+}
+
+impl fmt::Display for Pem<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => path.display().fmt(f),
+            Self::Text { name, .. } => f.write_str(name),
+        }
+    }
 }
 
 /// How a set of files looked: inode, length and time of the last change of each. Replacing a file, writing into it and pointing a link

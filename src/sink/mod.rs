@@ -13,15 +13,19 @@
 
 mod common;
 pub mod file;
+pub mod mqtt;
 mod multipart;
 pub mod oauth;
 mod outbox;
+pub mod peer;
 mod pipeline;
 mod props;
+pub mod redis;
 pub mod rest;
 mod rows;
 mod shape;
 pub(crate) mod squeeze;
+mod tls;
 mod words;
 pub(crate) mod zstd;
 
@@ -33,12 +37,14 @@ use serde_json::{Map, Value as Json};
 
 use self::common::Common;
 use self::file::{File, FileWrite};
+use self::mqtt::Mqtt;
 pub use self::outbox::Drops;
 use self::outbox::{Bounds, Outbox, Verdict, Waiting};
 use self::pipeline::{Form, Pipeline};
 use self::props::Props;
+use self::redis::Redis;
 use self::rest::{Judgement, Rest, RestRequest};
-use self::rows::Memory;
+use self::rows::{Memory, RowRules};
 use crate::config::SinkDefaults;
 use crate::config::credentials::SecretFrom;
 use crate::json::write::Out;
@@ -58,6 +64,12 @@ pub enum Kind {
     Rest,
     /// Memory topics, for other rules.
     Memory,
+    /// Messages to an MQTT broker.
+    Mqtt,
+    /// Keys of a Redis server.
+    Redis,
+    /// A channel of a Redis server.
+    RedisPub,
     /// Nowhere.
     Nop,
     /// Whoever watches a rule trial; not for a rule's own actions.
@@ -69,7 +81,7 @@ pub const TRIAL_PREFIX: &str = "$$trial_";
 
 impl Kind {
     /// Every kind that a rule can name.
-    pub const ALL: [Self; 5] = [Self::Log, Self::File, Self::Rest, Self::Memory, Self::Nop];
+    pub const ALL: [Self; 8] = [Self::Log, Self::File, Self::Rest, Self::Memory, Self::Mqtt, Self::Redis, Self::RedisPub, Self::Nop];
 
     /// Its name in a rule's actions.
     #[must_use]
@@ -79,6 +91,9 @@ impl Kind {
             Self::File => "file",
             Self::Rest => "rest",
             Self::Memory => "memory",
+            Self::Mqtt => "mqtt",
+            Self::Redis => "redis",
+            Self::RedisPub => "redisPub",
             Self::Nop => "nop",
             Self::Trial => "sse",
         }
@@ -131,6 +146,8 @@ pub struct TlsProps {
     pub ca_raw: Option<Vec<u8>>,
     /// TLS 1.3 only.
     pub min_1_3: bool,
+    /// What is spoken inside is not HTTP.
+    pub no_http: bool,
     /// Whether the server's certificate is not verified.
     pub skip_verify: bool,
 }
@@ -246,6 +263,10 @@ pub enum Target<'p> {
     },
     /// An HTTP request.
     Rest(RestRequest<'p>),
+    /// A message to a broker.
+    Mqtt(mqtt::Message<'p>),
+    /// Commands to a Redis server.
+    Redis(redis::Commands<'p>),
     /// A file, through the writer thread.
     File(FileWrite<'p>),
     /// Whoever watches a rule trial.
@@ -308,6 +329,9 @@ enum Sort {
     Nop { log: bool },
     Memory(Memory),
     Rest(Rest),
+    Mqtt(Box<Mqtt>),
+    Redis(Redis),
+    RedisPub(Redis),
     File(Box<File>),
     Trial,
 }
@@ -319,6 +343,9 @@ impl Sort {
             Self::Nop { .. } => Kind::Nop,
             Self::Memory(_) => Kind::Memory,
             Self::Rest(_) => Kind::Rest,
+            Self::Mqtt(_) => Kind::Mqtt,
+            Self::Redis(_) => Kind::Redis,
+            Self::RedisPub(_) => Kind::RedisPub,
             Self::File(_) => Kind::File,
             Self::Trial => Kind::Trial,
         }
@@ -367,6 +394,12 @@ fn build_unit(name: &str, map: &Map<String, Json>, env: &SinkEnv<'_>) -> Result<
             form = multipart.map_or(Form::Bytes, Form::Multipart);
             Sort::Rest(rest)
         }
+        Kind::Mqtt => Sort::Mqtt(Box::new(Mqtt::read(&mut props, &mut dynamics, env)?)),
+        Kind::Redis => {
+            form = Form::Rows(RowRules::default());
+            Sort::Redis(Redis::read(&mut props)?)
+        }
+        Kind::RedisPub => Sort::RedisPub(Redis::read_publisher(&mut props)?),
         Kind::File => Sort::File(Box::new(File::read(&mut props, &mut dynamics)?)),
     };
     let common =
@@ -390,7 +423,8 @@ fn build_unit(name: &str, map: &Map<String, Json>, env: &SinkEnv<'_>) -> Result<
         resend_interval: common.resend_interval,
         retry_for: common.retry_for,
     })?;
-    out.conn.status = i8::from(kind != Kind::Nop);
+    // A broker is connected to when the rule runs.
+    out.conn.status = i8::from(!matches!(kind, Kind::Nop | Kind::Mqtt | Kind::Redis | Kind::RedisPub));
     let pipeline = Pipeline::new(&name, &common, form, dynamics, kind == Kind::File, env)?;
     Ok(SinkUnit { name, rule: env.rule.to_owned(), sort, pipeline, out, warnings })
 }
@@ -412,6 +446,32 @@ impl SinkUnit {
     #[must_use]
     pub fn tokens(&self) -> Option<rest::Tokens> {
         if let Sort::Rest(rest) = &self.sort { rest.tokens() } else { None }
+    }
+
+    /// What it takes to connect, of an mqtt sink.
+    #[must_use]
+    pub fn broker(&self) -> Option<mqtt::Broker> {
+        if let Sort::Mqtt(mqtt) = &self.sort { Some(mqtt.broker()) } else { None }
+    }
+
+    /// What it takes to connect, of a sink that speaks to Redis.
+    #[must_use]
+    pub fn server(&self) -> Option<redis::Server> {
+        if let Sort::Redis(redis) | Sort::RedisPub(redis) = &self.sort { Some(redis.server()) } else { None }
+    }
+
+    /// Its connection stands, whether or not anything waits to be sent.
+    pub fn connected(&mut self, now: Now) {
+        self.out.connected(now);
+    }
+
+    /// It has none, because of `reason`. What waits to be sent is counted as one exception, and tried again.
+    pub fn disconnected(&mut self, reason: &str, now: Now) {
+        let status = if let Sort::Mqtt(mqtt) = &self.sort { mqtt.status_down() } else { -1 };
+        self.out.disconnected(reason, status, now);
+        if self.out.next(now).is_some() {
+            self.done(Outcome::Broken { reason }, now);
+        }
     }
 
     /// What the properties hold that has no effect, a line each, for the log.
@@ -497,6 +557,8 @@ impl SinkUnit {
             Sort::Nop { log } => Target::Nop { log: *log },
             Sort::Memory(memory) => Target::Memory { topic: memory.topic.get(meta), configured: memory.topic.source() },
             Sort::Rest(rest) => Target::Rest(rest.request(meta)),
+            Sort::Mqtt(mqtt) => Target::Mqtt(mqtt.message(meta)),
+            Sort::Redis(redis) | Sort::RedisPub(redis) => Target::Redis(redis.commands()),
             Sort::File(file) => Target::File(file.plan(seq, meta, body.len(), now)),
         };
         Some(Payload { seq, body, target })

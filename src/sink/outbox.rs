@@ -330,6 +330,26 @@ impl Outbox {
         }
     }
 
+    /// A connection stands that is kept whether or not anything is sent.
+    pub(super) fn connected(&mut self, now: Now) {
+        self.down = None;
+        if self.conn.status != 1 {
+            self.conn.status = 1;
+            self.conn.last_connected = now.wall;
+        }
+        self.conn.last_try = now.wall;
+    }
+
+    /// That connection is gone, or could not be made; `status` is what is shown of it.
+    pub(super) fn disconnected(&mut self, reason: &str, status: i8, now: Now) {
+        self.note_down(reason, false, now);
+        if self.conn.last_disconnected_message.is_empty() {
+            self.conn.last_disconnected_message = fit(reason);
+        }
+        self.conn.status = status;
+        self.conn.last_try = now.wall;
+    }
+
     fn up(&mut self, now: Now) {
         self.down = None;
         if self.conn.status == -1 {

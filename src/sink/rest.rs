@@ -17,7 +17,7 @@ use super::oauth::OAuth;
 use super::outbox::Texts;
 use super::props::Props;
 use super::words::{Dynamic, Place, Word};
-use super::{SinkEnv, TlsClient, TlsProps};
+use super::{SinkEnv, TlsClient};
 use crate::encode::Format;
 use crate::json::scan;
 use crate::json::write::{Full, Out};
@@ -233,7 +233,7 @@ impl Rest {
         if fields.len() > FIELDS_MAX {
             return Err(format!("headers: at most {FIELDS_MAX} are sent"));
         }
-        let tls = tls(props, https || oauth.as_ref().is_some_and(|o| o.is_https()), env)?;
+        let tls = super::tls::read(props, https || oauth.as_ref().is_some_and(|o| o.is_https()), true, env)?;
         let debug = props.flag("debugResp")?.unwrap_or(false);
         let rest = Self {
             method,
@@ -400,43 +400,6 @@ fn check_url(url: &str) -> Result<bool, String> {
         Err(UrlError::Host) if authority.is_empty() => Err("Invalid url, host not found".into()),
         Err(e) => Err(format!("Invalid url {url}: {e}")),
     }
-}
-
-/// The TLS properties; a client is loaded where the url or a property asks for one.
-fn tls(props: &mut Props<'_>, https: bool, env: &SinkEnv<'_>) -> Result<Option<TlsClient>, String> {
-    let mut path = |name| props.text(name).map(|t| t.filter(|t| !t.is_empty()).map(str::to_owned));
-    let (cert_path, key_path, ca_path) = (path("certificationPath")?, path("privateKeyPath")?, path("rootCaPath")?);
-    let mut raw = |name| match props.text(name) {
-        Ok(Some(text)) if !text.is_empty() => base64(text).map(Some).ok_or_else(|| format!("{name} is no base64")),
-        Ok(_) => Ok(None),
-        Err(e) => Err(e),
-    };
-    let (cert_raw, key_raw, ca_raw) = (raw("certificationRaw")?, raw("privateKeyRaw")?, raw("rootCARaw")?);
-    let min_1_3 = match props.text("tlsMinVersion")?.unwrap_or("") {
-        "" | "tls1.0" | "tls1.1" | "tls1.2" => false,
-        "tls1.3" => true,
-        other => return Err(format!("tlsMinVersion {other}: expected tls1.2 or tls1.3")),
-    };
-    match props.text("renegotiationSupport")?.unwrap_or("") {
-        "" | "never" => {}
-        other => return Err(format!("renegotiationSupport {other}: only never is supported")),
-    }
-    let skip_verify = props.flag("insecureSkipVerify")?.unwrap_or(false);
-    if props.object("decrypt")?.is_some() || props.text("tls")?.is_some_and(|t| !t.is_empty()) {
-        return Err("encrypted certificates and named TLS settings are not supported".into());
-    }
-    let own = TlsProps { cert_path, key_path, ca_path, cert_raw, key_raw, ca_raw, min_1_3, skip_verify };
-    if (own.cert_path.is_some() || own.cert_raw.is_some()) != (own.key_path.is_some() || own.key_raw.is_some()) {
-        return Err("a client certificate needs its private key, and the key its certificate".into());
-    }
-    if https || own != TlsProps::default() { env.tls.client(&own).map(Some) } else { Ok(None) }
-}
-
-fn base64(text: &str) -> Option<Vec<u8>> {
-    let mut bytes = vec![0; data_encoding::BASE64.decode_len(text.len()).ok()?];
-    let len = data_encoding::BASE64.decode_mut(text.as_bytes(), &mut bytes).ok()?;
-    bytes.truncate(len);
-    Some(bytes)
 }
 
 pub(super) fn is_token(name: &str) -> bool {

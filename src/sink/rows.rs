@@ -1,4 +1,4 @@
-//! What the memory sink asks of rows: a key and a row kind, where `keyField` and `rowkindField` name them (facts §8.2).
+//! What sinks of rows ask of them: a key and a row kind, where `keyField` and `rowkindField` name them (facts §8.2).
 
 use super::props::Props;
 use super::words::{Dynamic, Place, Word};
@@ -21,12 +21,7 @@ impl RowRules {
     /// No key, or a row kind that is none.
     pub(super) fn check<'a>(&self, row: Object<'a>, work: &Scratch<'a>) -> Result<(), Fault<'a>> {
         let (Some(kind), Some(key)) = (&self.kind, &self.key) else { return Ok(()) };
-        match row.get(kind) {
-            None => {}
-            Some(Value::Str(kind)) if KINDS.contains(&kind) => {}
-            Some(Value::Str(kind)) => return Err(work.fault(format_args!("invalid rowkind {kind}"))),
-            Some(_) => return Err(work.fault(format_args!("rowkind field {kind} is not a string"))),
-        }
+        row_kind(row, kind, work)?;
         if row.get(key).is_none() {
             return Err(work.fault(format_args!("key field {key} not found")));
         }
@@ -45,9 +40,7 @@ impl Memory {
     /// A wildcard in the topic, a `rowkindField` without `keyField`.
     pub(super) fn read(props: &mut Props<'_>, dynamics: &mut Vec<Dynamic>) -> Result<(Self, RowRules), String> {
         let topic = props.text("topic")?.unwrap_or("");
-        // What stands in a template's braces is no topic yet.
-        let literal: String = topic.split("{{").map(|part| part.split_once("}}").map_or(part, |(_, rest)| rest)).collect();
-        if literal.contains(['#', '+']) {
+        if has_wildcard(topic) {
             return Err(format!("invalid memory topic {topic}: wildcard found"));
         }
         let rules = RowRules { key: given(props.text("keyField")?), kind: given(props.text("rowkindField")?) };
@@ -56,6 +49,24 @@ impl Memory {
         }
         Ok((Self { topic: Word::new(topic, Place::Topic, dynamics)? }, rules))
     }
+}
+
+/// What the member `field` says is to be done with a row: `upsert` where it says nothing, or no such member is asked for.
+///
+/// # Errors
+/// A row kind that is none.
+pub(super) fn row_kind<'a>(row: Object<'a>, field: &str, work: &Scratch<'a>) -> Result<&'a str, Fault<'a>> {
+    match row.get(field).filter(|_| !field.is_empty()) {
+        None => Ok("upsert"),
+        Some(Value::Str(kind)) if KINDS.contains(&kind) => Ok(kind),
+        Some(Value::Str(kind)) => Err(work.fault(format_args!("invalid rowkind {kind}"))),
+        Some(_) => Err(work.fault(format_args!("rowkind field {field} is not a string"))),
+    }
+}
+
+/// Whether a topic names several; what stands in a template's braces is no topic yet.
+pub(super) fn has_wildcard(topic: &str) -> bool {
+    topic.split("{{").map(|part| part.split_once("}}").map_or(part, |(_, rest)| rest)).any(|part| part.contains(['#', '+']))
 }
 
 fn given(text: Option<&str>) -> Option<String> {

@@ -325,8 +325,8 @@ fn kinds_and_properties() {
     let (defaults, limits) = (SinkDefaults::default(), Limits::default());
     let env = env(&defaults, &limits);
     let map = serde_json::from_str(r#"{"sendSngle":true}"#).expect("an object");
-    let fault = build("mqtt", &map, &env).expect_err("not in this build");
-    assert_eq!((fault.code, fault.message.starts_with("sink mqtt is not defined")), (2201, true), "{}", fault.message);
+    let fault = build("kafka", &map, &env).expect_err("not in this build");
+    assert_eq!((fault.code, fault.message.starts_with("sink kafka is not defined")), (2201, true), "{}", fault.message);
     assert!(fault.message.contains("rest"));
     let unit = build("log", &map, &env).expect("unknown properties only warn");
     assert!(unit.warnings().iter().any(|w| w.contains("sendSngle") && w.contains("sendSingle")));

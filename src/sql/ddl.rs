@@ -122,7 +122,8 @@ pub(super) fn statement(parser: &mut Parser<'_>, verb: &str) -> Result<Statement
     let table = match word.as_str() {
         "STREAM" => false,
         "TABLE" => true,
-        _ => return Err(parser.expected_at(&noun, "keyword stream or table.")),
+        // In eKuiper's words exactly, which its own tests compare.
+        _ => return Err(SqlError::new(format!("found {}, expected keyword stream or table.", noun.found().to_ascii_uppercase()))),
     };
     let token = parser.peek().clone();
     let Kind::Ident(name) = token.kind else {

@@ -1,4 +1,4 @@
-//! Bytes ⇄ HTTP/1.1 messages (RFC 9110, RFC 9112), strictly: no byte string has two readings.
+//! Bytes ⇄ messages: HTTP/1.1 (RFC 9110, RFC 9112), strictly: no byte string has two readings; and what sinks speak besides.
 //!
 //! * [`head`]: a request head, judged once, then a view nobody has to judge again.
 //! * [`framing`]: the one place that decides how long a message is.
@@ -10,6 +10,7 @@
 //! * [`turn`]: what lies between two waits of a connection, gate included; and a whole conversation without a socket.
 //! * [`verdict`]: what the wire asks of whoever stands behind it ([`Gate`]).
 //! * [`client`]: the other direction: requests out, responses in.
+//! * [`mqtt`], [`resp`]: messages to a broker, commands to a Redis server.
 pub mod body;
 pub mod certificate;
 pub mod client;
@@ -17,7 +18,9 @@ pub mod conn;
 pub mod counters;
 pub mod framing;
 pub mod head;
+pub mod mqtt;
 pub mod reply;
+pub mod resp;
 pub mod turn;
 pub mod verdict;
 

@@ -424,7 +424,7 @@ fn tls_and_what_is_not_tls() {
     use crate::{
         shell::{
             net::{Deadline, connect, exchange},
-            tls::{ClientOptions, ClientTls},
+            tls::{ClientOptions, ClientTls, Pem},
         },
         wire::client::Request,
     };
@@ -479,11 +479,11 @@ fn tls_and_what_is_not_tls() {
     };
     let message = |n: usize| (200, format!("{{\"error\":200,\"message\":\"{n}\"}}"), true);
     let all = Ok(vec![message(3), message(60_000), message(0)]);
-    assert_eq!(talk(ClientOptions { ca: Some(&cert), ..ClientOptions::default() }, "localhost"), all);
+    assert_eq!(talk(ClientOptions { ca: Some(Pem::File(&cert)), ..ClientOptions::default() }, "localhost"), all);
     assert_eq!(talk(ClientOptions { insecure_skip_verify: true, ..ClientOptions::default() }, "127.0.0.1"), all);
-    let wrong = talk(ClientOptions { ca: Some(&other_cert), ..ClientOptions::default() }, "localhost");
+    let wrong = talk(ClientOptions { ca: Some(Pem::File(&other_cert)), ..ClientOptions::default() }, "localhost");
     assert!(wrong.as_ref().is_err_and(|text| text.contains("certificate")), "{wrong:?}");
-    let wrong = talk(ClientOptions { ca: Some(&cert), ..ClientOptions::default() }, "127.0.0.1");
+    let wrong = talk(ClientOptions { ca: Some(Pem::File(&cert)), ..ClientOptions::default() }, "127.0.0.1");
     assert!(wrong.as_ref().is_err_and(|text| text.contains("certificate")), "{wrong:?}");
     assert!(server.counters().1.tls_failed_total >= 1);
     drop(server);

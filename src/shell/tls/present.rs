@@ -20,7 +20,7 @@ use rustls::{
     version::{TLS12, TLS13},
 };
 
-use super::{Certificate, ClientOptions, Path, Stamp, TcpStream, Timestamp, TlsError, TlsFiles, io};
+use super::{Certificate, ClientOptions, Path, Pem, Stamp, TcpStream, Timestamp, TlsError, TlsFiles, io};
 use crate::config::ClientAuth;
 
 /// Bytes of answers that a session holds before they are sent.
@@ -50,7 +50,7 @@ impl ServerTls {
         // Before they are read: what changes meanwhile is seen as a change.
         let stamp = Stamp::of(files);
         let (cert, key) = (PathBuf::from(&files.certfile), PathBuf::from(&files.keyfile));
-        let (chain, key_der) = load_pair(&cert, &key)?;
+        let (chain, key_der) = load_pair(Pem::File(&cert), Pem::File(&key))?;
         let not_after = chain.first().and_then(|der| Certificate::read(der)).map_or(Timestamp(i64::MAX), |c| c.not_after);
         let provider = Arc::new(ring::default_provider());
         let versions: &[_] = match (files.min_version, files.max_version) {
@@ -66,7 +66,7 @@ impl ServerTls {
             auth => {
                 let ca = PathBuf::from(&files.client_ca);
                 let mut roots = RootCertStore::empty();
-                for cert in load_certs(&ca)? {
+                for cert in load_certs(Pem::File(&ca))? {
                     roots.add(cert).map_err(|error| TlsError(format!("certificate {}: {error}", ca.display())))?;
                 }
                 let mut verifier =
@@ -81,7 +81,7 @@ impl ServerTls {
                 builder.with_client_cert_verifier(verifier)
             }
         };
-        let mut config = builder.with_single_cert(chain, key_der).map_err(|error| pair_error(&cert, &key, &error))?;
+        let mut config = builder.with_single_cert(chain, key_der).map_err(|error| pair_error(Pem::File(&cert), Pem::File(&key), &error))?;
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         // Sessions are resumed by tickets that the client keeps; their key goes with this configuration, so a client that a new
         // revocation list names cannot come back with an old one.
@@ -152,7 +152,9 @@ impl ClientTls {
                 builder.with_client_auth_cert(chain, key_der).map_err(|error| pair_error(cert, key, &error))?
             }
         };
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        if !options.no_http {
+            config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        }
         config.resumption = rustls::client::Resumption::in_memory_sessions(8);
         Ok(Self { config: Arc::new(config) })
     }
@@ -257,37 +259,42 @@ impl Session {
     }
 }
 
-fn load_pair(cert: &Path, key: &Path) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), TlsError> {
+fn load_pair(cert: Pem<'_>, key: Pem<'_>) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), TlsError> {
     let chain = load_certs(cert)?;
-    let key_der = PrivateKeyDer::from_pem_file(key).map_err(|error| pem_error("key", key, &error, "no private key in it"))?;
-    Ok((chain, key_der))
+    let key_der = match key {
+        Pem::File(path) => PrivateKeyDer::from_pem_file(path),
+        Pem::Text { text, .. } => PrivateKeyDer::from_pem_slice(text),
+    };
+    Ok((chain, key_der.map_err(|error| pem_error("key", key, &error, "no private key in it"))?))
 }
 
-fn load_certs(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let certs = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
-    let certs = certs.map_err(|error| pem_error("certificate", path, &error, "no certificate in it"))?;
-    if certs.is_empty() { Err(pem_error("certificate", path, &pem::Error::NoItemsFound, "no certificate in it")) } else { Ok(certs) }
+fn load_certs(from: Pem<'_>) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let certs = match from {
+        Pem::File(path) => CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>),
+        Pem::Text { text, .. } => CertificateDer::pem_slice_iter(text).collect(),
+    };
+    let certs = certs.map_err(|error| pem_error("certificate", from, &error, "no certificate in it"))?;
+    if certs.is_empty() { Err(pem_error("certificate", from, &pem::Error::NoItemsFound, "no certificate in it")) } else { Ok(certs) }
 }
 
 fn load_crls(path: &Path) -> Result<Vec<CertificateRevocationListDer<'static>>, TlsError> {
     let none = "no revocation list in it";
+    let from = Pem::File(path);
     let lists = CertificateRevocationListDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
-    let lists = lists.map_err(|error| pem_error("revocation list", path, &error, none))?;
-    if lists.is_empty() { Err(pem_error("revocation list", path, &pem::Error::NoItemsFound, none)) } else { Ok(lists) }
+    let lists = lists.map_err(|error| pem_error("revocation list", from, &error, none))?;
+    if lists.is_empty() { Err(pem_error("revocation list", from, &pem::Error::NoItemsFound, none)) } else { Ok(lists) }
 }
 
-fn pem_error(what: &str, path: &Path, error: &pem::Error, none: &str) -> TlsError {
-    let path = path.display();
+fn pem_error(what: &str, from: Pem<'_>, error: &pem::Error, none: &str) -> TlsError {
     TlsError(match error {
-        pem::Error::Io(error) if error.kind() == io::ErrorKind::NotFound => format!("{what} {path}: no such file"),
-        pem::Error::Io(error) => format!("{what} {path}: {}", crate::shell::net::reason(error)),
-        pem::Error::NoItemsFound => format!("{what} {path}: {none} (expected PEM)"),
-        error => format!("{what} {path}: not PEM: {error:?}"),
+        pem::Error::Io(error) if error.kind() == io::ErrorKind::NotFound => format!("{what} {from}: no such file"),
+        pem::Error::Io(error) => format!("{what} {from}: {}", crate::shell::net::reason(error)),
+        pem::Error::NoItemsFound => format!("{what} {from}: {none} (expected PEM)"),
+        error => format!("{what} {from}: not PEM: {error:?}"),
     })
 }
 
-fn pair_error(cert: &Path, key: &Path, error: &rustls::Error) -> TlsError {
-    let (cert, key) = (cert.display(), key.display());
+fn pair_error(cert: Pem<'_>, key: Pem<'_>, error: &rustls::Error) -> TlsError {
     TlsError(match error {
         rustls::Error::InconsistentKeys(_) => format!("certificate {cert}: does not match the key {key}"),
         rustls::Error::InvalidCertificate(error) => format!("certificate {cert}: {error:?}"),
@@ -295,11 +302,11 @@ fn pair_error(cert: &Path, key: &Path, error: &rustls::Error) -> TlsError {
     })
 }
 
-fn roots(ca: Option<&Path>) -> Result<RootCertStore, TlsError> {
+fn roots(ca: Option<Pem<'_>>) -> Result<RootCertStore, TlsError> {
     let mut roots = RootCertStore::empty();
-    if let Some(path) = ca {
-        for cert in load_certs(path)? {
-            roots.add(cert).map_err(|error| TlsError(format!("certificate {}: {error}", path.display())))?;
+    if let Some(from) = ca {
+        for cert in load_certs(from)? {
+            roots.add(cert).map_err(|error| TlsError(format!("certificate {from}: {error}")))?;
         }
         return Ok(roots);
     }

@@ -153,7 +153,7 @@ fn statements() {
     for (sql, want) in [
         ("SHOW STREAM", "found \"STREAM\", expected keyword streams or tables at line 1, column 6."),
         ("SHOW STREAMS x", "found \"x\", expected semicolon or EOF at line 1, column 14."),
-        ("CREATE RULE x", "found \"RULE\", expected keyword stream or table at line 1, column 8."),
+        ("CREATE rule x", "found \"RULE\", expected keyword stream or table."),
         ("CREATE STREAM", "found \"EOF\", expected stream name at line 1, column 14."),
         ("CREATE STREAM 1a () WITH ()", "found \"1\", expected stream name at line 1, column 15."),
         ("CREATE STREAM select () WITH ()", "found \"SELECT\", expected stream name at line 1, column 15."),
