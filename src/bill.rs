@@ -29,6 +29,10 @@ const STREAM_BYTES: usize = 8 << 10;
 pub const CREDENTIAL_BYTES: usize = 1 << 10;
 /// A rest sink's connection: buffers of an exchange, a token's, and TLS where it speaks it. An allowance.
 const REST_BYTES: usize = 160 << 10;
+/// An mqtt sink's connection: a packet, and TLS where it speaks it. An allowance.
+const MQTT_BYTES: usize = 160 << 10;
+/// A redis sink's connection: the commands of a payload, and what they are made in. An allowance.
+const REDIS_BYTES: usize = 512 << 10;
 /// What is kept of definitions that do not run, of metrics and of an answer while it is written. An allowance.
 const DEFINITION_BYTES: usize = 1 << 20;
 /// What a management command takes beside its body, as a multiple of the largest body: its JSON as a tree, its answer. An allowance.
@@ -174,6 +178,8 @@ pub fn rule_bytes(unit: &RuleUnit, limits: &Limits) -> (u64, u64) {
 fn sink_bytes(sink: &SinkUnit) -> u64 {
     let carrier = match sink.kind() {
         Kind::Rest => REST_BYTES,
+        Kind::Mqtt => MQTT_BYTES,
+        Kind::Redis | Kind::RedisPub => REDIS_BYTES,
         Kind::File | Kind::Log | Kind::Memory | Kind::Nop | Kind::Trial => 0,
     };
     wide(sink.bytes() + carrier)
