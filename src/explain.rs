@@ -241,8 +241,8 @@ impl Gate for Watched<'_> {
         self.engine.advance(now)
     }
 
-    fn dropped(&mut self, ticket: Ticket) {
-        self.engine.dropped(ticket);
+    fn dropped(&mut self, ticket: Ticket, refused: Option<u16>) {
+        self.engine.dropped(ticket, refused);
     }
 }
 

@@ -56,6 +56,11 @@ impl Engine {
     /// Counts a refusal for the port and every stream of the endpoint.
     fn count(&mut self, route: usize, reason: Reason) {
         self.port.refused.count(reason);
+        self.count_streams(route, reason);
+    }
+
+    /// Counts a refusal for every stream of the endpoint alone.
+    fn count_streams(&mut self, route: usize, reason: Reason) {
         for feed in self.routes.get(route).map_or(&[][..], |r| &r.feeds) {
             if let Some(open) = self.feeds.open[usize::from(feed.0)].as_mut() {
                 open.refused.count(reason);
@@ -466,9 +471,13 @@ impl Gate for Engine {
         at_work
     }
 
-    fn dropped(&mut self, ticket: Ticket) {
+    fn dropped(&mut self, ticket: Ticket, refused: Option<u16>) {
         if let Some(at) = self.routes.iter().position(|r| r.stamp == ticket.route) {
-            self.count(at, Reason::Unfinished);
+            match refused {
+                None => self.count(at, Reason::Unfinished),
+                Some(413) => self.count_streams(at, Reason::TooLarge),
+                Some(_) => self.count_streams(at, Reason::Unfinished),
+            }
         }
     }
 

@@ -97,8 +97,8 @@ impl Gate for Front {
         answer
     }
 
-    fn dropped(&mut self, ticket: Self::Ticket) {
-        self.engine.dropped(ticket);
+    fn dropped(&mut self, ticket: Self::Ticket, refused: Option<u16>) {
+        self.engine.dropped(ticket, refused);
     }
 
     fn closed(&mut self, peer: &Peer) {

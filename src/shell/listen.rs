@@ -393,7 +393,7 @@ impl<G: Gate> State<G> {
     fn end(&mut self, index: usize, now: Instant) {
         let Some(slot) = self.slots.get_mut(index) else { return };
         if let Some(ticket) = slot.conn.ticket() {
-            self.port.gate.dropped(ticket);
+            self.port.gate.dropped(ticket, None);
         }
         self.port.gate.closed(&slot.peer);
         slot.peer.certificate = None;
@@ -512,7 +512,7 @@ impl<G: Gate> State<G> {
     fn give_way(&mut self, index: usize, now: Now) {
         if let Some(slot) = self.slots.get_mut(index) {
             if let Some(ticket) = slot.conn.ticket() {
-                self.port.gate.dropped(ticket);
+                self.port.gate.dropped(ticket, None);
             }
             let mut answers = Out::new(&mut self.out);
             slot.conn.fail(Fault::GaveWay, &self.port.settings, now, &mut answers);

@@ -93,7 +93,7 @@ impl<G: Gate> Port<G> {
                     match verdict {
                         Verdict::Take(ticket) => {
                             if let Err(fault) = conn.take(ticket, &self.settings, now, out) {
-                                self.gate.dropped(ticket);
+                                self.gate.dropped(ticket, Some(fault.reply(&self.settings).status));
                                 self.fail(conn, fault, now, out);
                                 answers += 1;
                             }
@@ -123,10 +123,11 @@ impl<G: Gate> Port<G> {
 
     /// Answers a fault, counts it, and gives the ticket back whose body will not come.
     pub fn fail(&mut self, conn: &mut Conn<G::Ticket>, fault: Fault, now: Now, out: &mut Out<'_>) {
+        let reply = fault.reply(&self.settings);
         if let Some(ticket) = conn.ticket() {
-            self.gate.dropped(ticket);
+            self.gate.dropped(ticket, Some(reply.status));
         }
-        self.counters.refused(&fault.reply(&self.settings));
+        self.counters.refused(&reply);
         conn.fail(fault, &self.settings, now, out);
     }
 
@@ -201,7 +202,7 @@ mod tests {
     /// Takes POST and PUT to `/a`, says what it got; refuses everything else from the head.
     #[derive(Default)]
     struct Echo {
-        dropped: usize,
+        dropped: Vec<Option<u16>>,
     }
 
     impl Gate for Echo {
@@ -227,9 +228,9 @@ mod tests {
             Answer::Now(Reply::error_fmt(200, format_args!("{query} {} {}", body.len(), text.get(..40).unwrap_or(&text))))
         }
 
-        fn dropped(&mut self, ticket: u32) {
+        fn dropped(&mut self, ticket: u32, refused: Option<u16>) {
             assert_eq!(ticket, 7);
-            self.dropped += 1;
+            self.dropped.push(refused);
         }
     }
 
@@ -396,13 +397,14 @@ mod tests {
             "POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nabc",
             "POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 99999\r\n\r\nabc",
             "POST /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n",
+            "POST /a HTTP/1.1\r\nHost: x\r\n\r\n",
         ] {
             port.converse([raw.as_bytes()], &PEER, T0);
         }
-        assert_eq!(port.gate.dropped, 3);
+        assert_eq!(port.gate.dropped, [Some(400), Some(413), Some(400), Some(411)]);
         let counted = port.counters.refusals().filter(|(_, n)| *n > 0).collect::<Vec<_>>();
-        assert_eq!(counted, [("refused_bad_request_total", 2), ("refused_too_large_total", 1)]);
-        assert_eq!((port.counters.requests_total, port.counters.taken_total), (3, 0));
+        assert_eq!(counted, [("refused_bad_request_total", 2), ("refused_length_required_total", 1), ("refused_too_large_total", 1)]);
+        assert_eq!((port.counters.requests_total, port.counters.taken_total), (4, 0));
     }
 
     #[test]

@@ -67,9 +67,10 @@ pub trait Gate {
         false
     }
 
-    /// The body of a taken request will not come: it was refused, or the connection is gone.
-    fn dropped(&mut self, ticket: Self::Ticket) {
-        let _ = ticket;
+    /// The body of a taken request will not come. `refused`: the wire answered with that status, and has counted it for the port; without
+    /// it the connection is gone.
+    fn dropped(&mut self, ticket: Self::Ticket, refused: Option<u16>) {
+        let _ = (ticket, refused);
     }
 
     /// A connection has ended, whether or not it ever sent a head. A ticket of it was dropped before.

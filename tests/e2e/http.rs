@@ -40,6 +40,11 @@ impl Client {
         Self::over(connect(addr))
     }
 
+    /// Ends the connection with a reset.
+    pub(crate) fn reset(self) {
+        rustix::net::sockopt::set_socket_linger(&self.stream, Some(std::time::Duration::ZERO)).expect("a socket option");
+    }
+
     /// Says that nothing more will be sent.
     pub(crate) fn finish(&self) {
         self.stream.shutdown(std::net::Shutdown::Write).expect("a socket option");

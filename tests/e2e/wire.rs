@@ -114,6 +114,63 @@ fn what_cannot_be_taken_leaves_the_connection_usable() {
     }
 }
 
+/// Whatever comes after a head that was taken, a request is counted under one reason: once for the port, once for its stream.
+#[test]
+fn a_refusal_is_counted_once() {
+    let scratch = Scratch::new();
+    let gate = Gate::start_with(&scratch, "source: {bodyTimeout: 300ms, minBodyRate: 0}\n");
+    gate.stream("demo", "/api/data");
+    gate.rule("r1", "SELECT * FROM demo", &json!({"nop": {}}));
+    let post = |fields: &str, rest: &str| {
+        let mut client = Client::connect(gate.data());
+        client.send(format!("POST /api/data HTTP/1.1\r\nHost: x\r\n{fields}\r\n{rest}").as_bytes());
+        client
+    };
+    const CHUNKED: &str = "Transfer-Encoding: chunked\r\n";
+    let refused = || {
+        let counters = gate.counters();
+        let all = |at: &serde_json::Value| {
+            let counts = at.as_object().expect("counters").iter().filter(|(name, _)| name.starts_with("refused_"));
+            let counts = counts.filter(|(name, n)| *name != "refused_total" && **n != 0);
+            counts.map(|(name, n)| (name.clone(), n.as_u64().expect("a count"))).collect::<Vec<_>>()
+        };
+        (all(&counters["port"]), all(&counters["streams"]["demo"]))
+    };
+    let (mut port, mut stream) = (Vec::new(), Vec::new());
+    let mut count = |port_reason: &str, stream_reason: &str| {
+        for (counted, name) in [(&mut port, port_reason), (&mut stream, stream_reason)] {
+            match counted.iter_mut().find(|(known, _): &&mut (String, u64)| known == name) {
+                Some((_, n)) => *n += 1,
+                None => counted.push((name.to_owned(), 1)),
+            }
+            counted.sort();
+        }
+        (port.clone(), stream.clone())
+    };
+    for (fields, rest, status, port_reason, stream_reason) in [
+        ("Content-Length: 65537\r\n", "", 413, "refused_too_large_total", "refused_too_large_total"),
+        (CHUNKED, "10001\r\n", 413, "refused_too_large_total", "refused_too_large_total"),
+        (CHUNKED, "x\r\n", 400, "refused_bad_request_total", "refused_unfinished_total"),
+        ("", "", 411, "refused_length_required_total", "refused_unfinished_total"),
+        ("Content-Length: 9\r\n", "{", 408, "refused_timeout_total", "refused_unfinished_total"),
+        ("Content-Length: 1\r\n", "{", 400, "refused_malformed_total", "refused_malformed_total"),
+    ] {
+        let reply = post(fields, rest).reply();
+        assert_eq!(reply.status, status, "{fields}{rest}: {reply:?}");
+        assert_eq!(refused(), count(port_reason, stream_reason), "{fields}{rest}");
+    }
+    let mut cut = post("Content-Length: 9\r\n", "{");
+    cut.finish();
+    assert_eq!(cut.reply().status, 400);
+    assert_eq!(refused(), count("refused_bad_request_total", "refused_unfinished_total"));
+    // Nobody there to answer.
+    let gone = post("Content-Length: 9\r\n", "{");
+    until("its head was taken", || gate.counters()["port"]["requests_total"] == 8);
+    gone.reset();
+    let want = count("refused_unfinished_total", "refused_unfinished_total");
+    until("it is counted", || refused() == want);
+}
+
 /// gzip of `body`, as the Python and curl of this world make it.
 fn gzip(body: &[u8]) -> Vec<u8> {
     let size = u32::try_from(body.len()).expect("short");

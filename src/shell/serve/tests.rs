@@ -49,7 +49,7 @@ impl Gate for Count {
         Answer::Now(Reply::error_fmt(200, format_args!("{}", body.len())))
     }
 
-    fn dropped(&mut self, _: u32) {
+    fn dropped(&mut self, _: u32, _: Option<u16>) {
         self.dropped.fetch_add(1, Ordering::Relaxed);
     }
 }
