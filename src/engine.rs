@@ -42,7 +42,7 @@ use crate::source::{Feed, PushFeed, StreamSpec};
 use crate::time::{Instant, Now};
 use crate::value::Value;
 use crate::value::packed::Encoder;
-use crate::wire::{Gate as _, Reply};
+use crate::wire::{Gate as _, Reply, certificate};
 
 /// Why a rule cannot start. Always code 2201 of facts §5.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -428,6 +428,10 @@ impl Engine {
                 let count = i64::try_from(count).unwrap_or(i64::MAX);
                 metrics.push((format!("source_{}_0_{name}", open.spec.name), Metric::Int(count)));
             }
+            let expires = self.expiries().find(|(port, left)| *port == "data" && *left < certificate::SOON_S);
+            if let Some((_, left)) = expires.filter(|_| self.routes.iter().any(|route| route.feeds.contains(&feed))) {
+                metrics.push((format!("source_{}_0_certificate_expires_in_s", open.spec.name), Metric::Int(left)));
+            }
         }
         Some(metrics)
     }
@@ -436,6 +440,11 @@ impl Engine {
     pub fn note_port(&mut self, counted: impl Iterator<Item = (&'static str, i64)>) {
         self.noted.clear();
         self.noted.extend(counted);
+    }
+
+    /// The ports that use a certificate, and the seconds until it expires, as they were noted.
+    pub fn expiries(&self) -> impl Iterator<Item = (&'static str, i64)> {
+        self.noted.iter().filter_map(|(name, left)| Some((name.strip_suffix("_certificate_expires_in_s")?, *left)))
     }
 
     /// Metrics of a run that stops now, with what it leaves behind; `None` without a run.

@@ -5,6 +5,7 @@
 use std::{
     io::{Read as _, Write as _},
     net::{SocketAddr, TcpStream},
+    rc::Rc,
     sync::mpsc,
     thread,
 };
@@ -14,11 +15,11 @@ use pushgate::{
     shell::{
         listen::{DataPort, settings},
         net::Clock,
+        poller::Tasks,
     },
     time::Now,
     wire::{Answer, Gate, Head, Peer, Reply, Verdict, conn::Deadlines},
 };
-use smol::LocalExecutor;
 
 #[path = "common/counting.rs"]
 mod counting;
@@ -51,10 +52,10 @@ fn one_allocation_per_reading_and_it_is_async_ios() {
     let server = thread::spawn(move || {
         let limits = Limits { conn_count: 8, ..Limits::default() };
         let settings = settings(&limits, Deadlines::default());
-        let executor = LocalExecutor::new();
-        let port = DataPort::start(Ok200, settings, &limits, Clock::start(), &executor);
+        let tasks = Rc::new(Tasks::default());
+        let port = DataPort::start(Ok200, settings, &limits, Clock::start(), &tasks);
         tell.send(port.listen(SocketAddr::from(([127, 0, 0, 1], 0)), None).unwrap()).unwrap();
-        let run = || async_io::block_on(executor.run(async { phases.recv().await.unwrap() }));
+        let run = || tasks.run(async { phases.recv().await.unwrap() });
         run();
         let count = counting::counted(run);
         assert_eq!(port.counters().0.taken_total, WARM + COUNTED);

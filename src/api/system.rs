@@ -6,6 +6,8 @@ use serde_json::{Map, Value};
 use super::routes::Op;
 use super::{Call, JSON, Response, TEXT, Then, body, metrics};
 use crate::catalog::{Control, Fault, Host, Machine};
+use crate::time::Timestamp;
+use crate::wire::certificate;
 
 pub(super) fn serve<H: Host>(control: &mut Control<H>, op: Op, call: &Call<'_>) -> Result<Response, Fault> {
     match op {
@@ -51,7 +53,7 @@ fn sectioned(body: Map<String, Value>) -> Map<String, Value> {
     sections
 }
 
-/// `GET /`, as eKuiper lays it out; all numbers but the uptime are texts.
+/// `GET /`, as eKuiper lays it out; all numbers but the uptime are texts. Last, only when there are any, what to look after.
 #[derive(Serialize)]
 struct About<'a> {
     version: &'a str,
@@ -65,10 +67,15 @@ struct About<'a> {
     memory_used: &'a str,
     #[serde(rename = "memoryTotal")]
     memory_total: &'a str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<String>,
 }
 
 fn about<H: Host>(control: &mut Control<H>) -> Vec<u8> {
     let system = control.host.system();
+    let (expiries, now) = control.host.engine(|engine, now| (engine.expiries(), now.wall));
+    // They end on a whole second, and the seconds that are left were rounded down at this same `now`.
+    let end = |left: i64| Timestamp(now.0.saturating_add(left.saturating_mul(1000)).saturating_add(999).div_euclid(1000) * 1000);
     let about = About {
         version: env!("CARGO_PKG_VERSION"),
         os: std::env::consts::OS,
@@ -81,8 +88,7 @@ fn about<H: Host>(control: &mut Control<H>) -> Vec<u8> {
         cpu_usage: &system.cpu_usage,
         memory_used: &system.memory_used,
         memory_total: &system.memory_total,
+        warnings: expiries.iter().filter_map(|(port, left)| certificate::ending(&format!("{port} port"), end(*left), now)).collect(),
     };
-    let mut buf = [0; 512];
-    let len = serde_json_core::to_slice(&about, &mut buf).unwrap_or(0);
-    buf[..len].to_vec()
+    serde_json::to_vec(&about).unwrap_or_default()
 }

@@ -174,6 +174,11 @@ pub trait Machine {
 
     /// The body of `GET /counters`.
     fn counters(&self) -> String;
+
+    /// The ports that use a certificate, and the seconds until it expires.
+    fn expiries(&self) -> Vec<(&'static str, i64)> {
+        Vec::new()
+    }
 }
 
 /// Where the data port listens.

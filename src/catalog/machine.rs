@@ -136,4 +136,8 @@ impl Machine for Engine {
     fn counters(&self) -> String {
         super::text::go_json(&Self::counters(self))
     }
+
+    fn expiries(&self) -> Vec<(&'static str, i64)> {
+        Self::expiries(self).collect()
+    }
 }

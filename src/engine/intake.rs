@@ -120,7 +120,7 @@ impl Engine {
             };
             return Verdict::Refuse(Reply::error(415, message).fields(Arc::clone(&self.accept_encoding)));
         };
-        if strict_type && !type_fits(head.field("content-type"), format) {
+        if strict_type && (head.field_count("content-type") > 1 || !type_fits(head.field("content-type"), format)) {
             self.count(at, Reason::Type);
             return Verdict::Refuse(Reply::error(415, "the content type does not fit the stream's format"));
         }

@@ -16,7 +16,6 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use smol::LocalExecutor;
 use smol::future::{self, FutureExt as _};
 
 use super::admin::{Admin, Scrapes, Shared, lock, patrol};
@@ -26,7 +25,7 @@ use super::host::{Ask, Link, ShellHost};
 use super::init::{self, Init};
 use super::listen::{self, CLOSE_GRACE, DataPort};
 use super::net::{Clock, Deadline, Listener, listen_error};
-use super::poller::Polling;
+use super::poller::Tasks;
 use super::pools::{self, SCRAPE_COUNT, WRITER_BYTES};
 use super::reload::{InUse, keep as keep_certificates};
 use super::signal::{Event, Signals};
@@ -137,7 +136,7 @@ fn serve(options: &Options, file: Option<&Path>, mut config: Config, clock: Cloc
         return EX_CONFIG;
     }
     let inits = init::due(&state, file);
-    let executor: Rc<LocalExecutor<'static>> = Rc::new(LocalExecutor::new());
+    let tasks = Rc::new(Tasks::default());
     let writer = match Writer::start(WRITER_BYTES) {
         Ok(writer) => Rc::new(writer),
         Err(error) => {
@@ -147,7 +146,7 @@ fn serve(options: &Options, file: Option<&Path>, mut config: Config, clock: Cloc
     };
     let work = Rc::new(Bell::default());
     let front = Front::new(Engine::new(limits.clone(), seed()).with_bill(bill), Rc::clone(&work));
-    let port = DataPort::start(front, listen::settings(&limits, config.source.deadlines), &limits, clock, &executor);
+    let port = DataPort::start(front, listen::settings(&limits, config.source.deadlines), &limits, clock, &tasks);
     port.set_per_address(usize::try_from(config.source.connections_per_address).unwrap_or(usize::MAX));
     let encrypted = config.basic.rest_tls.is_some() || config.source.http_server_tls.is_some();
     let (link, asks) = Link::new();
@@ -162,10 +161,10 @@ fn serve(options: &Options, file: Option<&Path>, mut config: Config, clock: Cloc
 
     let (listener, tls, address) = management;
     let used = InUse { data: port.clone(), management: Rc::new(RefCell::new(tls)) };
-    executor.spawn(answer_asks(asks, used.clone(), clock, Rc::clone(&executor), Rc::clone(&writer), trials)).detach();
-    executor.spawn(take_turns(port.clone(), work, clock)).detach();
+    tasks.spawn(answer_asks(asks, used.clone(), clock, Rc::clone(&tasks), Rc::clone(&writer), trials)).detach();
+    tasks.spawn(take_turns(port.clone(), work, clock, Rc::clone(&tasks))).detach();
 
-    smol::block_on(Polling::new(Box::pin(executor.run(async {
+    tasks.run(async {
         let mut signals = match Signals::new() {
             Ok(signals) => signals,
             Err(error) => {
@@ -179,29 +178,21 @@ fn serve(options: &Options, file: Option<&Path>, mut config: Config, clock: Cloc
         }
         log::info!("listen management {address}");
         let settings = manage::settings(&limits, Deadlines::default());
-        executor
-            .spawn(manage::serve(
-                listener,
-                Rc::clone(&used.management),
-                Rc::clone(&admin),
-                settings,
-                conn_count,
-                clock,
-                Rc::clone(&executor),
-            ))
+        tasks
+            .spawn(manage::serve(listener, Rc::clone(&used.management), Rc::clone(&admin), settings, conn_count, clock, Rc::clone(&tasks)))
             .detach();
         if let Some((listener, address)) = scraped {
             log::info!("listen metrics {address}");
             let settings = manage::settings(&limits, Deadlines::default());
             let scrapes = Rc::new(Scrapes::new(Arc::clone(&control)));
             let tls = Rc::clone(&used.management);
-            executor.spawn(manage::serve(listener, tls, scrapes, settings, SCRAPE_COUNT, clock, Rc::clone(&executor))).detach();
+            tasks.spawn(manage::serve(listener, tls, scrapes, settings, SCRAPE_COUNT, clock, Rc::clone(&tasks))).detach();
         }
-        executor.spawn(patrol(Arc::clone(&control), patrol_interval)).detach();
-        executor.spawn(pat_the_dog()).detach();
+        tasks.spawn(patrol(Arc::clone(&control), patrol_interval)).detach();
+        tasks.spawn(pat_the_dog()).detach();
         let hup = Rc::new(Bell::default());
         if encrypted {
-            executor.spawn(keep_certificates(used.clone(), Rc::clone(&hup), clock)).detach();
+            tasks.spawn(keep_certificates(used.clone(), Rc::clone(&hup), clock)).detach();
         }
         notify::ready("running");
         start_pages.drop_resident();
@@ -228,7 +219,7 @@ fn serve(options: &Options, file: Option<&Path>, mut config: Config, clock: Cloc
             log::warn!("the writer thread did not finish: what it still held is not on disk");
         }
         code.get()
-    }))))
+    })
 }
 
 type Management = (Listener, Option<ServerTls>, std::net::SocketAddr);
@@ -348,7 +339,7 @@ async fn answer_asks(
     asks: smol::channel::Receiver<Ask>,
     used: InUse,
     clock: Clock,
-    executor: Rc<LocalExecutor<'static>>,
+    tasks: Rc<Tasks>,
     writer: Rc<Writer>,
     trials: Rc<Trials>,
 ) {
@@ -370,7 +361,7 @@ async fn answer_asks(
                 for (id, bell) in new {
                     let (outlet, writer) = (Outlet { port: port.clone(), id, bell, clock }, Rc::clone(&writer));
                     let trials = Rc::clone(&trials);
-                    executor.spawn(async move { sinks::run(outlet, &writer, &trials).await }).detach();
+                    tasks.spawn(async move { sinks::run(outlet, &writer, &trials).await }).detach();
                 }
             }
             Ask::Listen(at, tls, back) => {
@@ -398,7 +389,7 @@ async fn answer_asks(
 }
 
 /// Gives each rule its slices; between two of them readings are taken.
-async fn take_turns(port: DataPort<Front>, bell: Rc<Bell>, clock: Clock) {
+async fn take_turns(port: DataPort<Front>, bell: Rc<Bell>, clock: Clock, tasks: Rc<Tasks>) {
     let mut due = Deadline::never();
     loop {
         let (progress, settled) = port.with_gate(|front| {
@@ -410,7 +401,7 @@ async fn take_turns(port: DataPort<Front>, bell: Rc<Bell>, clock: Clock) {
             port.wake_held();
         }
         match progress {
-            Progress::More => future::yield_now().await,
+            Progress::More => tasks.give_way().await,
             Progress::Idle(None) => bell.heard().await,
             Progress::Idle(Some(at)) => {
                 clock.rearm(&mut due, at);

@@ -12,10 +12,11 @@ use std::{
     time::Duration,
 };
 
-use smol::{LocalExecutor, future};
+use smol::future;
 
 use super::{
     net::{Clock, Deadline, Listener, Socket},
+    poller::Tasks,
     tls::ServerTls,
     trials::{Watch, event},
 };
@@ -118,7 +119,7 @@ pub fn settings(limits: &Limits, deadlines: Deadlines) -> Settings {
 /// The port's certificate, for connections from now on; `None`: plain HTTP.
 pub type Certificates = Rc<RefCell<Option<ServerTls>>>;
 
-/// Serves `listener` for as long as the future is polled. Connections are tasks on `executor`.
+/// Serves `listener` for as long as the future is polled. Connections are `tasks`.
 pub async fn serve<M: Manage>(
     listener: Listener,
     tls: Certificates,
@@ -126,7 +127,7 @@ pub async fn serve<M: Manage>(
     settings: Settings,
     conn_count: usize,
     clock: Clock,
-    executor: Rc<LocalExecutor<'static>>,
+    tasks: Rc<Tasks>,
 ) {
     let settings = Rc::new(settings);
     let open = Rc::new(Cell::new(0));
@@ -147,12 +148,13 @@ pub async fn serve<M: Manage>(
             let seat = (open.get() < conn_count).then(|| Seat::take(&open));
             let peer = Peer::new(addr, tls.borrow().is_some());
             let (manage, settings) = (Rc::clone(&manage), Rc::clone(&settings));
-            executor
+            let own = Rc::clone(&tasks);
+            tasks
                 .spawn(async move {
                     match seat {
                         // How a connection ends is the peer's affair; nothing is left to do about it.
                         Some(seat) => {
-                            if let Ok(Some((socket, watch, fields))) = attend(socket, peer, &*manage, &settings, clock).await {
+                            if let Ok(Some((socket, watch, fields))) = attend(socket, peer, &*manage, &settings, clock, &own).await {
                                 drop(seat);
                                 drop(events(socket, watch, &fields, &settings, clock).await);
                             }
@@ -202,13 +204,14 @@ async fn attend<M: Manage>(
     manage: &M,
     settings: &Settings,
     clock: Clock,
+    tasks: &Tasks,
 ) -> io::Result<Option<Watcher>> {
     let mut conn: Conn<()> = Conn::new(clock.mono());
     let mut cache = Box::<HeadCache>::default();
     let mut buf = vec![0; HEAD_BYTES + SLACK_BYTES];
     let mut out = Vec::new();
     let mut shut = false;
-    match socket.handshake_by(&mut clock.deadline(clock.mono().after(settings.deadlines.handshake))).await {
+    match socket.handshake_by(Some(tasks), &mut clock.deadline(clock.mono().after(settings.deadlines.handshake))).await {
         Ok(()) => {
             peer.certificate = socket.certificate();
             conn.begin(clock.mono());
@@ -382,7 +385,7 @@ mod tests {
         thread::spawn(move || {
             let listener = Listener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap_or_else(|error| panic!("{error}"));
             assert!(tell.send(listener.addr()).is_ok());
-            let executor = Rc::new(LocalExecutor::new());
+            let tasks = Rc::new(Tasks::default());
             let settings = settings(&limits, Deadlines { linger: Duration::from_millis(200), ..Deadlines::default() });
             let served = serve(
                 listener,
@@ -391,9 +394,9 @@ mod tests {
                 settings,
                 limits.manage_conn_count,
                 Clock::start(),
-                Rc::clone(&executor),
+                Rc::clone(&tasks),
             );
-            async_io::block_on(executor.run(served));
+            tasks.run(served);
         });
         addr.recv().ok().and_then(Result::ok).unwrap_or_else(|| panic!("no address"))
     }

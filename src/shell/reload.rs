@@ -2,7 +2,7 @@
 //!
 //! Every [`LOOK`] the files are looked at; one that changed is read once it has stayed the same for as long, so that certificate and key
 //! replaced one after the other are taken together. What cannot be read keeps the old one in force, and is said and counted. A
-//! certificate that will expire within [`SOON_DAYS`] is warned of when it is first seen and once a day.
+//! certificate that will expire within 30 days ([`certificate::SOON_S`]) is warned of when it is first seen and once a day.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -17,13 +17,13 @@ use super::{
     net::{Clock, Deadline},
     tls::{ServerTls, Stamp},
 };
-use crate::{time::Timestamp, wire::reply::http_date};
+use crate::{
+    time::Timestamp,
+    wire::{certificate, reply::http_date},
+};
 
 /// How often files are looked at.
 const LOOK: Duration = Duration::from_secs(2);
-/// Days before its end from which on a certificate is warned of.
-const SOON_DAYS: i64 = 30;
-const DAY_MS: i64 = 86_400_000;
 
 /// Which port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,8 +79,7 @@ impl InUse {
 
     /// Seconds until the certificates in use expire, below zero once they have, by the name of their counter.
     pub fn expiries(&self, now: Timestamp) -> impl Iterator<Item = (&'static str, i64)> {
-        let left = move |tls: ServerTls| tls.not_after().0.saturating_sub(now.0).div_euclid(1000);
-        let of = |which, name| self.of(which).map(|tls| (name, left(tls)));
+        let of = |which, name| self.of(which).map(|tls| (name, left_s(&tls, now)));
         [of(Which::Data, "data_certificate_expires_in_s"), of(Which::Management, "management_certificate_expires_in_s")]
             .into_iter()
             .flatten()
@@ -142,26 +141,25 @@ async fn look(used: &InUse, which: Which, seen: &mut Seen, forced: bool, clock: 
 }
 
 fn warn_of_the_end(which: Which, tls: &ServerTls, seen: &mut Seen, now: Timestamp) {
-    let end = tls.not_after();
-    let (days, today) = (end.0.saturating_sub(now.0).div_euclid(DAY_MS), now.0.div_euclid(DAY_MS));
-    if days >= SOON_DAYS || seen.warned == Some((end, today)) {
+    let (end, today) = (tls.not_after(), now.0.div_euclid(86_400_000));
+    if seen.warned == Some((end, today)) {
         return;
     }
-    seen.warned = Some((end, today));
     if let Some(text) = ending(which.name(), tls, now) {
-        log::log!(if days < 0 { log::Level::Error } else { log::Level::Warn }, "{text}");
+        seen.warned = Some((end, today));
+        log::log!(if end < now { log::Level::Error } else { log::Level::Warn }, "{text}");
     }
 }
 
 /// What is to be said of a certificate that has expired or soon will.
 #[must_use]
 pub fn ending(what: &str, tls: &ServerTls, now: Timestamp) -> Option<String> {
-    let end = tls.not_after();
-    match end.0.saturating_sub(now.0).div_euclid(DAY_MS) {
-        ..0 => Some(format!("{what}: the certificate expired on {}", date(end))),
-        days @ 0..SOON_DAYS => Some(format!("{what}: the certificate expires in {days} days, on {}", date(end))),
-        SOON_DAYS.. => None,
-    }
+    certificate::ending(what, tls.not_after(), now)
+}
+
+/// Seconds until it expires, below zero once it has.
+fn left_s(tls: &ServerTls, now: Timestamp) -> i64 {
+    tls.not_after().0.saturating_sub(now.0).div_euclid(1000)
 }
 
 fn date(at: Timestamp) -> String {

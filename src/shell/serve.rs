@@ -30,6 +30,8 @@ pub(super) enum Next {
     Yield,
     /// Wait until the gate has found something out.
     Hold,
+    /// Wait in the line of those that want a step of their TLS handshake.
+    Line,
     /// A large buffer has to be found first.
     Starved,
     /// The connection is gone.
@@ -44,7 +46,11 @@ pub(super) async fn attend<G: Gate>(inner: Rc<Inner<G>>, index: usize) {
             match inner.turn(index) {
                 Next::Wait(interest) => std::future::poll_fn(|cx| inner.poll_ready(index, interest, cx)).await,
                 Next::Hold => std::future::poll_fn(|cx| inner.poll_due(index, cx)).await,
-                Next::Yield | Next::Starved => smol::future::yield_now().await,
+                Next::Yield | Next::Starved => inner.tasks.give_way().await,
+                Next::Line => {
+                    let (connection, mut turn) = (inner.connection(index), inner.tasks.turn());
+                    std::future::poll_fn(|cx| inner.poll_turn(index, connection, &mut turn, cx)).await;
+                }
                 Next::Parked => break,
             }
         }
@@ -58,7 +64,7 @@ impl<G: Gate> Inner<G> {
         let now = self.clock.now();
         state.counters.turns_total += 1;
         match state.advance(index, now) {
-            Ok(next @ (Next::Wait(_) | Next::Hold)) => {
+            Ok(next @ (Next::Wait(_) | Next::Hold | Next::Line)) => {
                 let until = state.slots.get(index).map_or(Instant(u64::MAX), |slot| slot.until);
                 state.watch(until);
                 next
@@ -98,7 +104,17 @@ impl<G: Gate> State<G> {
             if slot.crowded {
                 return Err(io::ErrorKind::ConnectionRefused.into());
             }
-            match socket.handshake() {
+            let until = slot.conn.since().after(port.settings.deadlines.handshake).min(slot.kill);
+            let step = match socket.begun() {
+                Ok(()) if core::mem::take(&mut slot.may_shake) => socket.handshake(),
+                Ok(()) if now.mono < until => {
+                    slot.until = until;
+                    return Ok(Next::Line);
+                }
+                Ok(()) => Err(io::ErrorKind::WouldBlock.into()),
+                Err(error) => Err(error),
+            };
+            match step {
                 Ok(()) => {
                     counters.tls_handshakes_total += 1;
                     slot.peer.certificate = socket.certificate();
@@ -107,12 +123,11 @@ impl<G: Gate> State<G> {
                     return Ok(Next::Yield);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    let until = slot.conn.since().after(port.settings.deadlines.handshake);
                     if now.mono >= until {
                         counters.tls_timeout_total += 1;
                         return Err(io::ErrorKind::TimedOut.into());
                     }
-                    slot.until = until.min(slot.kill);
+                    slot.until = until;
                     return Ok(self.rest(index));
                 }
                 // Plain HTTP is told so, in plain HTTP.

@@ -176,6 +176,9 @@ mod absent {
         pub(in crate::shell) fn close_notify(&mut self) {
             match *self {}
         }
+        pub(in crate::shell) fn begun(&mut self, _: &TcpStream) -> io::Result<()> {
+            match *self {}
+        }
         pub(in crate::shell) fn handshake(&mut self, _: &TcpStream) -> io::Result<()> {
             match *self {}
         }

@@ -8,6 +8,7 @@
 use core::fmt::Write as _;
 use core::net::{Ipv4Addr, Ipv6Addr};
 
+use super::reply::http_date;
 use crate::time::Timestamp;
 
 /// Other names of one certificate that are kept.
@@ -66,6 +67,21 @@ impl Certificate {
         data_encoding::HEXLOWER.encode_mut(digest.as_ref(), &mut hex);
         let fingerprint = String::from_utf8_lossy(&hex).into_owned();
         Some(Self { subject, names, fingerprint, not_before, not_after })
+    }
+}
+
+/// A certificate is warned of when fewer seconds are left: 30 days.
+pub const SOON_S: i64 = 30 * DAY_S;
+const DAY_S: i64 = 86_400;
+
+/// What is to be said at `now` of the certificate of `what`, which holds until `end`: nothing while that is far.
+#[must_use]
+pub fn ending(what: &str, end: Timestamp, now: Timestamp) -> Option<String> {
+    let date = || String::from_utf8_lossy(&http_date(end)).into_owned();
+    match end.0.saturating_sub(now.0).div_euclid(1000) {
+        ..0 => Some(format!("{what}: the certificate expired on {}", date())),
+        left @ 0..SOON_S => Some(format!("{what}: the certificate expires in {} days, on {}", left / DAY_S, date())),
+        SOON_S.. => None,
     }
 }
 
@@ -291,6 +307,20 @@ mod tests {
     use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair, SanType};
 
     use super::*;
+
+    #[test]
+    fn an_end_is_told_of_in_time() {
+        let end = Timestamp(1_577_836_800_000);
+        for (left, want) in [
+            (SOON_S, None),
+            (SOON_S - 1, Some("p: the certificate expires in 29 days, on Wed, 01 Jan 2020 00:00:00 GMT")),
+            (0, Some("p: the certificate expires in 0 days, on Wed, 01 Jan 2020 00:00:00 GMT")),
+            (-1, Some("p: the certificate expired on Wed, 01 Jan 2020 00:00:00 GMT")),
+        ] {
+            assert_eq!(ending("p", end, Timestamp(end.0 - left * 1000)).as_deref(), want);
+        }
+        assert_eq!(ending("p", Timestamp(i64::MAX), Timestamp(0)), None);
+    }
 
     fn made(params: CertificateParams) -> Vec<u8> {
         let key = KeyPair::generate().expect("a key");

@@ -467,6 +467,7 @@ fn rfc9112_9_3_persistence() {
         (b"@Content-Length: 1~~{}", "400 400!"),
         (b"@Content-Length: 2~~{x", "400"),
         (b"@Content-Length: 2~Content-Type: text/csv~~{}", "200"),
+        (b"@Content-Length: 2~Content-Type: a/b~Content-Type: c/d~~{}", "200"),
     ]);
 }
 
@@ -483,6 +484,12 @@ fn rfc9110_9_3_2_head_and_9_3_7_options() {
         (b"OPTIONS * HTTP/1.1~Host: x~Connection: close~~", "204!"),
         (b"OPTIONS http://x/api/data HTTP/1.1~Host: x~~", "204"),
         (b"OPTIONS /api/data HTTP/1.0~~", "204!"),
+        (b"OPTIONS http://x HTTP/1.1~Host: x~~", "204"),
+        (b"OPTIONS http://x/ HTTP/1.1~Host: x~~", "404"),
+        (b"OPTIONS http://x?q HTTP/1.1~Host: x~~", "404"),
+        (b"GET http://x HTTP/1.1~Host: x~~", "404"),
+        (b"OPTIONS *?q HTTP/1.1~Host: x~~", "400!"),
+        (b"HEAD * HTTP/1.1~Host: x~~", "400!"),
     ]);
     let scratch = Scratch::new();
     let gate = ready(&scratch);
@@ -515,6 +522,10 @@ fn rfc9110_10_1_1_expect() {
         (b"@Expect: 200-ok~Content-Length: 2~~{}", "417!"),
         (b"@Expect:~Content-Length: 2~~{}", "417!"),
         (b"@Expect: 100-continue, x=y~Content-Length: 2~~{}", "417!"),
+        (b"@Expect: 100-continue, 100-Continue~Content-Length: 2~~{}", "100 200"),
+        (b"@Expect: 100-continue~Expect: 100-continue~Content-Length: 2~~{}", "100 200"),
+        (b"@Expect: 100-continue~Expect: x~Content-Length: 2~~{}", "417!"),
+        (b"@Expect: 100-continue,~Content-Length: 2~~{}", "417!"),
         (b"POST /api/data HTTP/1.0~Expect: 100-continue~Content-Length: 2~~{}", "200!"),
         (b"POST /nowhere HTTP/1.1~Host: x~Expect: 100-continue~Content-Length: 2~~", "404!"),
         (b"GET /api/data HTTP/1.1~Host: x~Expect: 100-continue~Content-Length: 2~~", "405!"),

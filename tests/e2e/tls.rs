@@ -315,6 +315,14 @@ fn the_end_of_a_certificate_is_warned_of() {
     let gate = gate(&scratch, &[]);
     gate.wait_log("data port: the certificate expired on Wed, 01 Jan 2020 00:00:00 GMT");
     assert!(gate.counters()["port"]["data_certificate_expires_in_s"].as_i64() < Some(0));
+    let about = |gate: &Gate| serde_json::from_str::<serde_json::Value>(&gate.ask("GET", "/", "").body).expect("JSON");
+    assert_eq!(about(&gate)["warnings"], json!(["data port: the certificate expired on Wed, 01 Jan 2020 00:00:00 GMT"]));
+    assert!(gate.status("r1")["source_demo_0_certificate_expires_in_s"].as_i64() < Some(0));
+    // One that holds takes all of it away.
+    authority.certify(&scratch, "server", 1);
+    gate.hup();
+    until("the new certificate is in use", || about(&gate).get("warnings").is_none());
+    assert!(gate.status("r1").get("source_demo_0_certificate_expires_in_s").is_none());
 }
 
 #[test]

@@ -114,6 +114,32 @@ fn what_cannot_be_taken_leaves_the_connection_usable() {
     }
 }
 
+#[test]
+fn content_types_where_they_count() {
+    let scratch = Scratch::new();
+    let gate = Gate::start(&scratch);
+    let extra = r#"{\"contentType\":\"strict\"}"#;
+    gate.sql(&format!(r#"CREATE STREAM demo () WITH (DATASOURCE="/api/data", FORMAT="json", TYPE="httppush", EXTRA="{extra}")"#));
+    gate.rule("r1", "SELECT a FROM demo", &json!({"nop": {}}));
+    let mut client = Client::connect(gate.data());
+    for (fields, status) in [
+        ("Content-Type: application/json\r\n", 200),
+        ("Content-Type: Application/JSON; charset=utf-8\r\n", 200),
+        ("Content-Type: application/senml+json\r\n", 200),
+        ("", 415),
+        ("Content-Type:\r\n", 415),
+        ("Content-Type: text/plain\r\n", 415),
+        ("Content-Type: application/jsonp\r\n", 415),
+        ("Content-Type: application/json, text/plain\r\n", 415),
+        ("Content-Type: application/json\r\nContent-Type: text/plain\r\n", 415),
+        ("Content-Type: text/plain\r\nContent-Type: application/json\r\n", 415),
+        ("Content-Type: application/json\r\n", 200),
+    ] {
+        client.send(format!("POST /api/data HTTP/1.1\r\nHost: x\r\n{fields}Content-Length: 2\r\n\r\n{{}}").as_bytes());
+        assert_eq!(client.reply().status, status, "{fields}");
+    }
+}
+
 /// Whatever comes after a head that was taken, a request is counted under one reason: once for the port, once for its stream.
 #[test]
 fn a_refusal_is_counted_once() {

@@ -4,7 +4,7 @@ use std::{
     io::{Read as _, Write as _},
     net::{SocketAddr, TcpStream},
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
         mpsc,
     },
@@ -12,14 +12,13 @@ use std::{
     time::{Duration, Instant as StdInstant},
 };
 
-use smol::LocalExecutor;
-
 use super::*;
 use crate::{
     limits::{HEAD_BYTES, Limits, PIPELINE_COUNT},
     shell::{
         listen::{CLOSE_GRACE, DataPort, settings},
         net::Clock,
+        poller::Tasks,
         tls::ServerTls,
     },
     wire::{
@@ -35,6 +34,16 @@ use crate::{
 struct Count {
     bodies: Arc<AtomicUsize>,
     dropped: Arc<AtomicUsize>,
+    seen: Seen,
+}
+
+/// Bodies, and connections that ended, in their order.
+type Seen = Arc<Mutex<Vec<&'static str>>>;
+
+impl Count {
+    fn saw(&self, what: &'static str) {
+        assert!(self.seen.lock().map(|mut seen| seen.push(what)).is_ok());
+    }
 }
 
 impl Gate for Count {
@@ -46,11 +55,16 @@ impl Gate for Count {
 
     fn body(&mut self, _: u32, _: &Head<'_>, _: &Peer, body: &[u8], _: Now) -> Answer {
         self.bodies.fetch_add(1, Ordering::Relaxed);
+        self.saw("body");
         Answer::Now(Reply::error_fmt(200, format_args!("{}", body.len())))
     }
 
     fn dropped(&mut self, _: u32, _: Option<u16>) {
         self.dropped.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn closed(&mut self, _: &Peer) {
+        self.saw("closed");
     }
 }
 
@@ -61,6 +75,7 @@ struct Server {
     addr: SocketAddr,
     bodies: Arc<AtomicUsize>,
     dropped: Arc<AtomicUsize>,
+    seen: Seen,
     jobs: Option<smol::channel::Sender<Job>>,
     thread: Option<thread::JoinHandle<()>>,
 }
@@ -71,24 +86,24 @@ impl Server {
     }
 
     fn start_with(limits: Limits, deadlines: Deadlines, tls: Option<ServerTls>) -> Self {
-        let (bodies, dropped) = (Arc::<AtomicUsize>::default(), Arc::<AtomicUsize>::default());
-        let gate = Count { bodies: Arc::clone(&bodies), dropped: Arc::clone(&dropped) };
+        let (bodies, dropped, seen) = (Arc::<AtomicUsize>::default(), Arc::<AtomicUsize>::default(), Seen::default());
+        let gate = Count { bodies: Arc::clone(&bodies), dropped: Arc::clone(&dropped), seen: Arc::clone(&seen) };
         let (jobs, todo) = smol::channel::unbounded::<Job>();
         let (tell, addr) = mpsc::channel();
         let thread = thread::spawn(move || {
             let settings = settings(&limits, deadlines);
-            let executor = LocalExecutor::new();
-            let port = DataPort::start(gate, settings, &limits, Clock::start(), &executor);
+            let tasks = Rc::new(Tasks::default());
+            let port = DataPort::start(gate, settings, &limits, Clock::start(), &tasks);
             let addr = port.listen(SocketAddr::from(([127, 0, 0, 1], 0)), tls);
             assert!(addr.is_ok() && tell.send(addr.ok()).is_ok());
-            async_io::block_on(executor.run(async {
+            tasks.run(async {
                 while let Ok(job) = todo.recv().await {
                     job(&port);
                 }
-            }));
+            });
         });
         let addr = addr.recv().ok().flatten();
-        Self { addr: addr.unwrap_or_else(|| panic!("no address")), bodies, dropped, jobs: Some(jobs), thread: Some(thread) }
+        Self { addr: addr.unwrap_or_else(|| panic!("no address")), bodies, dropped, seen, jobs: Some(jobs), thread: Some(thread) }
     }
 
     fn ask<R: Send + 'static>(&self, f: impl FnOnce(&DataPort<Count>) -> R + Send + 'static) -> R {
@@ -411,11 +426,70 @@ fn close_and_open_again() {
 fn a_task_keeps_nothing_but_its_place() {
     let limits = few(1);
     let settings = settings(&limits, Deadlines::default());
-    let gate = Count { bodies: Arc::default(), dropped: Arc::default() };
-    let port = DataPort::start(gate, settings, &limits, Clock::start(), &LocalExecutor::new());
+    let gate = Count { bodies: Arc::default(), dropped: Arc::default(), seen: Arc::default() };
+    let port = DataPort::start(gate, settings, &limits, Clock::start(), &Rc::new(Tasks::default()));
     let task = attend(port.shared(), 0);
     assert!(size_of_val(&task) <= 256, "{}", size_of_val(&task));
     assert!(size_of::<Slot<[u32; 4]>>() <= 320, "{}", size_of::<Slot<[u32; 4]>>());
+}
+
+/// Handshakes that come at once are done one a round: who has a connection already waits for one of them, not for the crowd.
+#[test]
+#[cfg(feature = "tls")]
+fn a_crowd_of_handshakes_lets_readings_through() {
+    use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+
+    const CROWD: usize = 100;
+    let dir = std::env::temp_dir().join(format!("pushgate-crowd-{}", std::process::id()));
+    assert!(std::fs::create_dir_all(&dir).is_ok());
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap_or_else(|error| panic!("{error}"));
+    let write = |name: &str, text: &str| {
+        let path = dir.join(name).display().to_string();
+        assert!(std::fs::write(&path, text).is_ok());
+        path
+    };
+    let (certfile, keyfile) = (write("a.pem", &made.cert.pem()), write("a.key", &made.signing_key.serialize_pem()));
+    let tls = ServerTls::load(&crate::config::TlsFiles { certfile, keyfile, ..Default::default() });
+    let server = Server::start_with(few(2 * CROWD), Deadlines::default(), tls.ok());
+    let mut roots = RootCertStore::empty();
+    assert!(roots.add(made.cert.der().clone()).is_ok());
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map(|builder| builder.with_root_certificates(roots));
+    let config = config.unwrap_or_else(|error| panic!("{error}")).with_no_client_auth();
+    let name = "localhost".try_into().unwrap_or_else(|error| panic!("{error}"));
+    let session = ClientConnection::new(Arc::new(config), name).unwrap_or_else(|error| panic!("{error}"));
+    let mut honest = StreamOwned::new(session, server.connect().0);
+    let send = |honest: &mut StreamOwned<_, TcpStream>| assert!(honest.write_all(&post("/a", b"x")).is_ok());
+    let answered = |honest: &mut StreamOwned<_, _>| {
+        let mut answer = [0; 1024];
+        assert!(honest.read(&mut answer).is_ok_and(|n| answer[..n].starts_with(b"HTTP/1.1 200 ")));
+    };
+    send(&mut honest);
+    answered(&mut honest);
+    let mut crowd: Vec<_> = (0..CROWD).map(|_| server.connect()).collect();
+    while server.counters().1.accepted_total <= CROWD as u64 {
+        thread::yield_now();
+    }
+    // The server stands still until all have spoken: the crowd, whose first flights are no good and end their connections, then the
+    // honest client.
+    let (hold, held) = mpsc::channel::<()>();
+    assert!(server.jobs.as_ref().is_some_and(|jobs| jobs.send_blocking(Box::new(move |_| assert!(held.recv().is_err()))).is_ok()));
+    for client in &mut crowd {
+        client.send(b"\x16\x03\x01\xff\xff\0\0\0\0\0\0");
+    }
+    send(&mut honest);
+    drop(hold);
+    answered(&mut honest);
+    while server.counters().1.tls_failed_total < CROWD as u64 {
+        thread::yield_now();
+    }
+    let seen = server.seen.lock().map(|seen| seen.clone()).unwrap_or_default();
+    let at = seen.iter().rposition(|what| *what == "body");
+    assert!(at.is_some_and(|at| at < 10) && seen.len() == CROWD + 2, "{seen:?}");
+    drop(server);
+    assert!(std::fs::remove_dir_all(&dir).is_ok());
 }
 
 #[test]

@@ -34,7 +34,7 @@ impl Link {
         match net::connect(&peer.host, peer.port, client, deadline).await {
             Ok(socket) => {
                 let mut link = Self { socket, got: Vec::new() };
-                link.socket.handshake_by(deadline).await.map_err(broken)?;
+                link.socket.handshake_by(None, deadline).await.map_err(broken)?;
                 Ok(link)
             }
             Err(error) if error.kind() == io::ErrorKind::TimedOut => Err(Trouble::Broken("connect timed out".to_owned())),

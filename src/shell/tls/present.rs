@@ -194,17 +194,22 @@ impl Session {
         }
     }
 
-    /// Takes the handshake as far as it comes; `Ok` once it is done, `InvalidInput` when the peer speaks plain HTTP.
+    /// Looks at the first byte: `WouldBlock` before it came, `InvalidInput` when the peer speaks plain HTTP.
+    pub(in crate::shell) fn begun(&mut self, io: &TcpStream) -> io::Result<()> {
+        if !self.begun {
+            let mut first = [0];
+            // Letters begin an HTTP request and no TLS record.
+            if io.peek(&mut first)? == 1 && first[0].is_ascii_alphabetic() {
+                return Err(io::ErrorKind::InvalidInput.into());
+            }
+            self.begun = true;
+        }
+        Ok(())
+    }
+
+    /// Takes the handshake as far as it comes; `Ok` once it is done.
     pub(in crate::shell) fn handshake(&mut self, io: &TcpStream) -> io::Result<()> {
         while self.connection.is_handshaking() {
-            if !self.begun {
-                let mut first = [0];
-                // Letters begin an HTTP request and no TLS record.
-                if io.peek(&mut first)? == 1 && first[0].is_ascii_alphabetic() {
-                    return Err(io::ErrorKind::InvalidInput.into());
-                }
-                self.begun = true;
-            }
             if self.step(io)? == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
