@@ -18,7 +18,7 @@ use super::base64;
 use crate::json::scan;
 use crate::sql::types::{Column, Type};
 use crate::value::packed::Encoder;
-use crate::value::{Eval, Fault, Numbers, Scratch, Value, key_is, text};
+use crate::value::{Eval, Fault, Numbers, Scratch, Value, key_is, text, whole_number};
 
 /// The value of column `name`, given as it stands in a checked JSON text.
 ///
@@ -114,7 +114,7 @@ fn scalar<'a>(name: &str, raw: &'a str, typ: &Type, scratch: &Scratch<'a>) -> Ev
             _ => "string",
         },
         _ => match typ {
-            Type::Bigint => return integer(raw, scratch),
+            Type::Bigint => return whole_number(raw, scratch),
             Type::Float | Type::Datetime => return Ok(Value::Float(float())),
             Type::String => return text::go_text(Value::Float(float()), scratch).map(Value::Str),
             Type::Boolean => return Ok(Value::Bool(float() != 0.0)),
@@ -122,20 +122,6 @@ fn scalar<'a>(name: &str, raw: &'a str, typ: &Type, scratch: &Scratch<'a>) -> Ev
         },
     };
     Err(scratch.fault(format_args!("{name} has wrong type:{kind}, expect:{}", typ.name())))
-}
-
-fn integer<'a>(raw: &str, scratch: &Scratch<'a>) -> Eval<'a> {
-    if let Ok(i) = raw.parse() {
-        return Ok(Value::Int(i));
-    }
-    let digits = raw.bytes().skip(usize::from(raw.starts_with('-'))).take_while(u8::is_ascii_digit).count();
-    let at = digits + usize::from(raw.starts_with('-'));
-    Err(if digits > 18 {
-        let why = if at == raw.len() { "value out of range" } else { "invalid syntax" };
-        scratch.fault(format_args!("strconv.ParseInt: parsing {raw:?}: {why}"))
-    } else {
-        scratch.fault(format_args!("unparsed tail left after parsing int64 form {raw:?}: {:?}", &raw[at..]))
-    })
 }
 
 fn bytes<'a>(raw: &'a str, scratch: &Scratch<'a>) -> Eval<'a> {

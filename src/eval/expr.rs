@@ -166,7 +166,7 @@ impl<'c, 'a> Evaluator<'c, 'a> {
     /// `value -> other` of what is no object: nil, but for a list, and unless the other side, taken as a column, has a value.
     fn no_member(&self, value: Value<'a>, other: impl FnOnce() -> Eval<'a>) -> Eval<'a> {
         let s = self.ctx.scratch;
-        if value.is_list() {
+        if value.is_list() || matches!(value, Value::Bytes(_)) {
             let text = go_text(value, s)?;
             return Err(s.fault(format_args!("the result {text} is not a type of map[string]interface{{}}")));
         }
@@ -375,8 +375,12 @@ impl<'c, 'a> Evaluator<'c, 'a> {
         self.simple(value, not, "IN")?;
         let list = self.eval(list)?;
         let Some(elements) = list.elements(self.ctx.scratch) else {
-            if list.is_null() {
-                return Ok(Value::Bool(not));
+            match list {
+                Value::Null => return Ok(Value::Bool(not)),
+                // A text is a list of its octets, as in eKuiper.
+                Value::Str(text) => return self.in_octets(value, text.as_bytes(), not),
+                Value::Bytes(bytes) => return self.in_octets(value, bytes, not),
+                _ => {}
             }
             let text = typed(list, self.ctx.scratch)?;
             return Err(self.ctx.scratch.fault(format_args!("evaluate in expression error: IN expects a list, found {text}")));
@@ -387,6 +391,19 @@ impl<'c, 'a> Evaluator<'c, 'a> {
         for item in elements {
             self.ctx.spend(1)?;
             if self.is_in(value, item?)? {
+                return Ok(Value::Bool(!not));
+            }
+        }
+        Ok(Value::Bool(not))
+    }
+
+    fn in_octets(&self, value: Value<'a>, octets: &[u8], not: bool) -> Eval<'a> {
+        if value.is_null() {
+            return Ok(Value::Bool(false));
+        }
+        self.ctx.spend(u32::try_from(octets.len()).unwrap_or(u32::MAX) / 16)?;
+        for octet in octets {
+            if self.is_in(value, Value::Int(i64::from(*octet)))? {
                 return Ok(Value::Bool(!not));
             }
         }

@@ -269,9 +269,27 @@ fn json_string<'a>(quoted: &'a str, scratch: &Scratch<'a>) -> Result<&'a str, Fa
 
 fn json_number<'a>(raw: &'a str, numbers: Numbers, scratch: &Scratch<'a>) -> Eval<'a> {
     if numbers == Numbers::Whole && !raw.contains('.') {
-        return raw.parse().map(Value::Int).map_err(|_| scratch.fault(format_args!("unparsed tail left after parsing int64 form {raw}")));
+        return whole_number(raw, scratch);
     }
     Ok(Value::Float(short_float(raw.as_bytes()).unwrap_or_else(|| raw.parse().unwrap_or(f64::NAN))))
+}
+
+/// A number that must be an int64, as eKuiper's JSON parser reads it.
+///
+/// # Errors
+/// A fraction, an exponent, or more than int64 holds.
+pub(crate) fn whole_number<'a>(raw: &str, scratch: &Scratch<'a>) -> Eval<'a> {
+    if let Ok(i) = raw.parse() {
+        return Ok(Value::Int(i));
+    }
+    let digits = raw.bytes().skip(usize::from(raw.starts_with('-'))).take_while(u8::is_ascii_digit).count();
+    let at = digits + usize::from(raw.starts_with('-'));
+    Err(if digits > 18 {
+        let why = if at == raw.len() { "value out of range" } else { "invalid syntax" };
+        scratch.fault(format_args!("strconv.ParseInt: parsing {raw:?}: {why}"))
+    } else {
+        scratch.fault(format_args!("unparsed tail left after parsing int64 form {raw:?}: {:?}", &raw[at..]))
+    })
 }
 
 /// A decimal of at most 15 digits without an exponent: digits and power of ten are exact, so one division rounds right (Clinger).

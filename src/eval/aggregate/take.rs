@@ -139,7 +139,8 @@ pub(super) fn take<'a, S: AsRef<[u8]> + AsMut<[u8]>>(
                 }
                 (NOTHING, Value::Float(x)) => {
                     acc.0[TAG] = FLOAT;
-                    acc.set(A, x.to_bits());
+                    // Sums begin at 0: that of -0 is 0.
+                    acc.set(A, (0.0 + x).to_bits());
                 }
                 (INT, Value::Int(i)) => acc.set(A, acc.int(A).wrapping_add(i).cast_unsigned()),
                 (INT, Value::Float(x)) => acc.set(A, acc.int(A).wrapping_add(go_int(x)).cast_unsigned()),

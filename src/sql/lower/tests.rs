@@ -484,6 +484,16 @@ fn misplaced_calls() {
             Some("validate function cast error: Expect one of following value for the 2nd parameter: bigint"),
         ),
         ("meta_of_number", "SELECT meta(1) FROM demo", Some("validate function meta error: Expect meta reference type for parameter 1")),
+        (
+            "meta_of_text_that_is_no_name",
+            "SELECT meta(\"s1.device\") FROM demo",
+            Some("validate function meta error: Expect meta reference type for parameter 1"),
+        ),
+        (
+            "mqtt_of_text",
+            "SELECT mqtt(\"topic\") FROM demo",
+            Some("validate function mqtt error: Expect meta reference type for parameter 1"),
+        ),
         ("call_open", "SELECT abs(a FROM demo", Some("found function call \"abs\", expected ), but with \"FROM\".")),
     ] {
         let outcome = plan_of("demo", sql);

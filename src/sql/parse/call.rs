@@ -46,8 +46,12 @@ impl Parser<'_> {
             }
             let mut arg = self.expr()?;
             if self.in_meta {
-                // meta("topic") is meta(topic).
-                if let ExprKind::Text(text) = arg.kind {
+                // meta("path") is meta(path); mqtt() takes no text, as in eKuiper, and neither what is no name.
+                if let ExprKind::Text(text) = &arg.kind
+                    && name.eq_ignore_ascii_case("meta")
+                    && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'*'))
+                {
+                    let text = text.clone();
                     arg = Expr::new(ExprKind::Meta(Column { stream: None, name: text }), arg.span);
                 }
             }
