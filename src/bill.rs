@@ -18,6 +18,7 @@ use crate::ring::Ring;
 use crate::rule::memory;
 use crate::rule::run::RuleUnit;
 use crate::sink::{Kind, SinkScratch, SinkUnit};
+use crate::table::Lookup;
 use crate::wire::conn::SLACK_BYTES;
 use crate::wire::turn::OUT_BYTES;
 
@@ -173,6 +174,12 @@ pub fn rule_bytes(unit: &RuleUnit, limits: &Limits) -> (u64, u64) {
     let state: usize = memory::parts(unit, limits).iter().filter(|part| !part.shared && !part.sink).map(|part| part.bytes).sum();
     let sinks = unit.sinks.iter().map(sink_bytes).sum();
     (wide(RULE_BYTES + state), sinks)
+}
+
+/// What a lookup table takes.
+#[must_use]
+pub const fn lookup_bytes(limits: &Limits) -> u64 {
+    wide(Lookup::bytes_of(limits.state_bytes) + Ring::<()>::readers_bytes(limits.rule_count + 1) + STREAM_BYTES)
 }
 
 fn sink_bytes(sink: &SinkUnit) -> u64 {

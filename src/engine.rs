@@ -39,9 +39,11 @@ use crate::sink::{Kind, Outcome, Payload, SinkScratch, SinkUnit, Target};
 use crate::source::resolve::topic_matches;
 use crate::source::simulator::SimState;
 use crate::source::{Feed, PushFeed, StreamSpec};
+use crate::table::Lookup;
+use crate::table::lookup::Change;
 use crate::time::{Instant, Now};
 use crate::value::Value;
-use crate::value::packed::Encoder;
+use crate::value::packed::{Encoder, Packed};
 use crate::wire::{Gate as _, Reply, certificate};
 
 /// Why a rule cannot start. Always code 2201 of facts §5.
@@ -101,6 +103,10 @@ struct Open {
     wants_meta: bool,
     /// Where its simulator stands, when it has one.
     simulator: Option<SimState>,
+    /// Its rows, when it is a lookup table.
+    lookup: Option<Lookup>,
+    /// It is kept without a rule, as its definition stands.
+    pinned: bool,
 }
 
 /// One endpoint and the streams behind it.
@@ -177,6 +183,10 @@ impl Feeds for FeedTable {
     fn ring(&mut self, feed: FeedId) -> &mut Ring<Pages> {
         &mut self.open[usize::from(feed.0)].as_mut().expect("a rule's feed is open while the rule runs").ring
     }
+
+    fn lookup(&self, feed: FeedId) -> Option<&Lookup> {
+        self.open.get(usize::from(feed.0))?.as_ref()?.lookup.as_ref()
+    }
 }
 
 impl Engine {
@@ -223,7 +233,8 @@ impl Engine {
     #[must_use]
     pub fn bill(&self) -> Bill {
         let mut bill = self.fixed.clone();
-        let queues = self.feeds.open.iter().flatten().count() as u64;
+        let lookups = self.feeds.open.iter().flatten().filter(|open| open.lookup.is_some()).count() as u64;
+        let queues = self.feeds.open.iter().flatten().count() as u64 - lookups;
         let credentials: usize = self.feeds.open.iter().flatten().map(|open| open.access.count()).sum();
         let (state, sinks) = self.rules.iter().fold((0, 0), |(state, sinks), running| {
             let (own, its) = bill::rule_bytes(&running.rule.unit, &self.limits);
@@ -231,6 +242,7 @@ impl Engine {
         });
         let posts = [
             ("queues of open streams", queues, bill::queue_bytes(&self.limits), "limits.queueBytes"),
+            ("lookup tables", lookups, bill::lookup_bytes(&self.limits), "limits.stateBytes"),
             ("credentials (allowance)", credentials as u64, bill::CREDENTIAL_BYTES as u64, ""),
             ("state of running rules", 1, state, "limits.stateBytes"),
             ("sinks of running rules", 1, sinks, "limits.outboxBytes, limits.payloadBytes"),
@@ -249,11 +261,7 @@ impl Engine {
         for (i, spec) in unit.sources.iter().enumerate() {
             let again = unit.sources[..i].iter().any(|other| other == spec);
             if !again && self.open_feed(spec).is_none() {
-                let Feed::Push(push) = &spec.feed else {
-                    queues += bill::queue_bytes(&self.limits);
-                    continue;
-                };
-                queues += bill::queue_bytes(&self.limits) + (push.access.0.count() * bill::CREDENTIAL_BYTES) as u64;
+                queues += self.feed_bytes(spec);
             }
         }
         let (old_state, old_sinks) = self.running(&unit.id).map_or((0, 0), |running| of(&running.rule.unit));
@@ -266,6 +274,15 @@ impl Engine {
             "rule {} needs {need} bytes of memory (state {state}, sinks {sinks}, new queues {queues}), and {left} are left of limits.memoryBudget ({budget}): raise it, or lower limits.stateBytes, limits.outboxBytes or limits.queueBytes",
             unit.id
         )))
+    }
+
+    /// What a stream's queue takes, or a lookup table.
+    fn feed_bytes(&self, spec: &StreamSpec) -> u64 {
+        match &spec.feed {
+            _ if spec.lookup.is_some() => bill::lookup_bytes(&self.limits),
+            Feed::Push(push) => bill::queue_bytes(&self.limits) + (push.access.0.count() * bill::CREDENTIAL_BYTES) as u64,
+            Feed::Memory(_) | Feed::Simulator(_) => bill::queue_bytes(&self.limits),
+        }
     }
 
     /// Capacities in force.
@@ -483,6 +500,10 @@ impl Engine {
             ] {
                 own.insert(name.into(), json!(n));
             }
+            if let Some(lookup) = &open.lookup {
+                own.insert("rows".into(), json!(lookup.len()));
+                own.extend(lookup.lost.all().iter().map(|(name, n)| ((*name).to_owned(), json!(n))));
+            }
             streams.insert(open.spec.name.clone(), Json::Object(own));
         }
         let (mut rules, mut sinks) = (Map::new(), Map::new());
@@ -543,50 +564,65 @@ impl Engine {
         Ok(())
     }
 
-    /// Where the queue of a stream is open that a new run would share.
+    /// Keeps these lookup tables, whether a rule reads them or not, and no others: those that are new begin to gather rows, those that
+    /// are gone leave with their last rule. Tables over one topic by one column are one table.
+    ///
+    /// # Errors
+    /// [`StartFault`] when `limits.streamCount` queues and tables are open; nothing changed then.
+    pub fn keep_lookups(&mut self, specs: &[Arc<StreamSpec>], now: Now) -> Result<(), StartFault> {
+        let mut wanted = Vec::new();
+        let mut opened = Vec::new();
+        for spec in specs {
+            let known = self.open_feed(spec);
+            match known.map_or_else(|| self.afford_lookup(spec).and_then(|()| self.make_feed(spec, now.mono)), Ok) {
+                Ok(index) => {
+                    wanted.push(index);
+                    opened.extend(known.is_none().then_some(index));
+                }
+                Err(fault) => {
+                    for index in opened {
+                        self.feeds.open[index] = None;
+                    }
+                    return Err(fault);
+                }
+            }
+        }
+        for (index, slot) in self.feeds.open.iter_mut().enumerate() {
+            let Some(open) = slot.as_mut().filter(|open| open.lookup.is_some()) else { continue };
+            open.pinned = wanted.contains(&index);
+            if !open.pinned && open.ring.reader_count() == 0 {
+                *slot = None;
+            }
+        }
+        Ok(())
+    }
+
+    /// Where the queue of a stream, or the lookup table, is open that a new run would share.
     fn open_feed(&self, spec: &StreamSpec) -> Option<usize> {
         // Each run has a simulator of its own, unless the stream is SHARED.
-        if matches!(spec.feed, Feed::Simulator(_)) && !spec.shared {
+        if is_simulated(spec) && !spec.shared {
             return None;
         }
-        self.feeds.open.iter().position(|o| o.as_ref().is_some_and(|o| *o.spec == *spec))
+        self.feeds.open.iter().position(|o| o.as_ref().is_some_and(|o| same_feed(&o.spec, spec)))
+    }
+
+    /// Whether a lookup table fits what is left of `limits.memoryBudget`.
+    fn afford_lookup(&self, spec: &StreamSpec) -> Result<(), StartFault> {
+        let Some(budget) = self.limits.memory_budget else { return Ok(()) };
+        let (need, left) = (self.feed_bytes(spec), budget.saturating_sub(self.bill().total()));
+        if need <= left {
+            return Ok(());
+        }
+        let name = &spec.name;
+        Err(StartFault(format!(
+            "table {name} needs {need} bytes of memory, and {left} are left of limits.memoryBudget ({budget}): raise it, or lower limits.stateBytes"
+        )))
     }
 
     fn attach(&mut self, spec: &Arc<StreamSpec>, wants_meta: bool, now: Instant) -> Result<(FeedId, crate::ring::ReaderId), StartFault> {
-        let simulated = matches!(spec.feed, Feed::Simulator(_));
         let index = match self.open_feed(spec) {
             Some(index) => index,
-            None => {
-                let free = self.feeds.open.iter().position(Option::is_none).unwrap_or(self.feeds.open.len());
-                if free >= self.limits.stream_count {
-                    return Err(StartFault(format!(
-                        "stream {}: {free} stream queues are open already: raise limits.streamCount",
-                        spec.name
-                    )));
-                }
-                let buf = Pages::new(self.limits.queue_bytes);
-                let open = Open {
-                    spec: Arc::clone(spec),
-                    // One more: an update's new run stands before the old one leaves.
-                    ring: Ring::new(buf, self.limits.rule_count + 1, spec.overflow, spec.records_max),
-                    access: match &spec.feed {
-                        Feed::Push(push) => Arc::clone(&push.access.0),
-                        _ => Arc::new(Access::open()),
-                    },
-                    refused: Reasons::default(),
-                    accepted_total: 0,
-                    drained: Drain::default(),
-                    wants_meta: false,
-                    simulator: simulated.then(|| SimState::new(now)),
-                };
-                self.simulators += usize::from(simulated);
-                if free == self.feeds.open.len() {
-                    self.feeds.open.push(Some(open));
-                } else {
-                    self.feeds.open[free] = Some(open);
-                }
-                free
-            }
+            None => self.make_feed(spec, now)?,
         };
         let open = self.feeds.open[index].as_mut().expect("just found or made");
         open.wants_meta |= wants_meta;
@@ -606,11 +642,48 @@ impl Engine {
         Ok((FeedId(u16::try_from(index).unwrap_or(u16::MAX)), reader))
     }
 
+    /// Opens the queue of a stream, or a lookup table.
+    fn make_feed(&mut self, spec: &Arc<StreamSpec>, now: Instant) -> Result<usize, StartFault> {
+        let simulated = is_simulated(spec);
+        let free = self.feeds.open.iter().position(Option::is_none).unwrap_or(self.feeds.open.len());
+        if free >= self.limits.stream_count {
+            return Err(StartFault(format!(
+                "stream {}: {free} stream queues and lookup tables are open already: raise limits.streamCount",
+                spec.name
+            )));
+        }
+        // A table's rows do not go through a queue.
+        let buf = Pages::new(if spec.lookup.is_some() { 0 } else { self.limits.queue_bytes });
+        let open = Open {
+            spec: Arc::clone(spec),
+            // One more: an update's new run stands before the old one leaves.
+            ring: Ring::new(buf, self.limits.rule_count + 1, spec.overflow, spec.records_max),
+            access: match &spec.feed {
+                Feed::Push(push) => Arc::clone(&push.access.0),
+                _ => Arc::new(Access::open()),
+            },
+            refused: Reasons::default(),
+            accepted_total: 0,
+            drained: Drain::default(),
+            wants_meta: false,
+            simulator: simulated.then(|| SimState::new(now)),
+            lookup: spec.lookup.as_ref().map(|key| lookup_of(spec, key, self.limits.state_bytes)),
+            pinned: false,
+        };
+        self.simulators += usize::from(simulated);
+        if free == self.feeds.open.len() {
+            self.feeds.open.push(Some(open));
+        } else {
+            self.feeds.open[free] = Some(open);
+        }
+        Ok(free)
+    }
+
     fn detach(&mut self, (feed, reader): (FeedId, crate::ring::ReaderId)) {
         let slot = &mut self.feeds.open[usize::from(feed.0)];
         if let Some(open) = slot {
             open.ring.remove_reader(reader);
-            if open.ring.reader_count() == 0 {
+            if open.ring.reader_count() == 0 && !open.pinned {
                 self.simulators -= usize::from(open.simulator.is_some());
                 *slot = None;
                 self.admission.forget(feed.0);
@@ -762,8 +835,8 @@ impl Engine {
                 continue;
             }
             while let Some(payload) = sink.next_out(now) {
-                let (topic, configured) = match payload.target {
-                    Target::Memory { topic, configured } => (topic, configured),
+                let (topic, configured, kinds) = match payload.target {
+                    Target::Memory { topic, configured, kinds } => (topic, configured, kinds),
                     Target::Nop { log: false } => {
                         sink.done(Outcome::Delivered, now);
                         continue;
@@ -781,6 +854,10 @@ impl Engine {
                     if let Feed::Memory(filter) = &open.spec.feed
                         && topic_matches(filter, topic)
                     {
+                        if let Some(lookup) = &mut open.lookup {
+                            gather(lookup, payload.body, kinds);
+                            continue;
+                        }
                         match open.ring.push(&parts) {
                             Ok(_) => open.accepted_total += 1,
                             Err(_) => open.refused.count(Reason::QueueFull),
@@ -852,6 +929,45 @@ impl Engine {
             let queued = (0..r.rule.unit.sources.len()).map(|i| self.waiting(id, i)).sum();
             (id.as_str(), queued, r.rule.unit.sinks.iter().map(SinkUnit::waiting).sum())
         })
+    }
+}
+
+/// Whether a stream makes its rows up; a lookup table has them from the start.
+const fn is_simulated(spec: &StreamSpec) -> bool {
+    matches!(spec.feed, Feed::Simulator(_)) && spec.lookup.is_none()
+}
+
+/// Whether two uses share a queue, or a table.
+fn same_feed(a: &StreamSpec, b: &StreamSpec) -> bool {
+    match (&a.lookup, &b.lookup) {
+        (None, None) => *a == *b,
+        (Some(x), Some(y)) => x == y && a.feed == b.feed,
+        _ => false,
+    }
+}
+
+/// An empty lookup table, or that of a simulator, whose rows are given.
+fn lookup_of(spec: &StreamSpec, key: &str, bytes: usize) -> Lookup {
+    let mut lookup = Lookup::new(key, bytes);
+    if let Feed::Simulator(feed) = &spec.feed {
+        for row in feed.rows() {
+            lookup.add(row);
+        }
+    }
+    lookup
+}
+
+/// Takes the rows of a memory sink into a table.
+fn gather(lookup: &mut Lookup, body: &[u8], kinds: Option<(&str, &str)>) {
+    let Some(list) = Packed::from_bytes(body) else { return };
+    for value in list.elements() {
+        let Value::Packed(packed) = value else { continue };
+        let Some(row) = packed.object() else { continue };
+        let change = match kinds {
+            Some((kind, key)) if matches!(row.get(kind), Some(Value::Str("delete"))) => Change::Delete(row.get(key).unwrap_or(Value::Null)),
+            _ => Change::Put,
+        };
+        lookup.change(row, change);
     }
 }
 

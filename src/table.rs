@@ -3,6 +3,10 @@
 //! In: rows of the table's own source. Out: the rows now held, oldest first. Bound: the row count and the bytes given; the oldest row
 //! goes first, and a row larger than all of them is refused.
 
+pub mod lookup;
+
+pub use lookup::Lookup;
+
 use crate::pages::Pages;
 use crate::value::packed;
 use crate::value::{Packed, Value};

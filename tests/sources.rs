@@ -405,3 +405,246 @@ fn refusals() {
         assert!(!b.engine.needs_data_port(), "nothing was opened");
     }
 }
+
+const LOOKUP: &str = r#"CREATE TABLE t () WITH (TYPE="memory", DATASOURCE="tt", KIND="lookup", KEY="id")"#;
+
+/// Streams `s` and `u`, a table `t`, and a rule `feed` that moves what comes to `/u` into it.
+fn table_bench(table: &str, sink: &str) -> Bench {
+    let mut b = Bench::new(1);
+    b.stream(&stream("{}", "", ""));
+    b.stream(r#"CREATE STREAM u () WITH (DATASOURCE="/u", TYPE="httppush")"#);
+    b.stream(table);
+    let memory = format!(r#"{{"topic":"tt","sendSingle":true{sink}}}"#);
+    b.try_rule(&format!(r#"{{"id":"feed","sql":"SELECT * FROM u","actions":[{{"memory":{memory}}}]}}"#)).expect("a rule");
+    b
+}
+
+const TABLE_ROWS: &[&str] = &[
+    r#"{"id":1,"name":"one","x":5}"#,
+    r#"{"id":2,"name":"two","x":6}"#,
+    r#"{"id":"a","name":"A"}"#,
+    r#"{"id":1,"name":"uno","x":7}"#,
+    r#"{"name":"nokey"}"#,
+    r#"{"id":null,"name":"null"}"#,
+    r#"[{"id":3,"name":"three","x":1},{"id":4,"name":"four","x":1}]"#,
+];
+
+const EVENTS: &[&str] = &[
+    r#"{"id":1,"v":1}"#,
+    r#"{"id":2,"v":2,"name":"mine"}"#,
+    r#"{"id":9,"v":3}"#,
+    r#"{"v":4}"#,
+    r#"{"id":null,"v":5}"#,
+    r#"{"id":"a","v":6}"#,
+    r#"{"id":1.0,"v":7}"#,
+    r#"[{"id":3,"v":8},{"id":4,"v":9}]"#,
+];
+
+#[test]
+fn joins_with_a_lookup_table() {
+    let inner = [
+        r#"{"n":"uno","v":1}"#,
+        r#"{"n":"two","v":2}"#,
+        r#"{"n":"A","v":6}"#,
+        r#"{"n":"uno","v":7}"#,
+        r#"{"n":"three","v":8}"#,
+        r#"{"n":"four","v":9}"#,
+    ];
+    let left = [inner[0], inner[1], r#"{"v":3}"#, r#"{"v":4}"#, r#"{"v":5}"#, inner[2], inner[3], inner[4], inner[5]];
+    let all = [
+        r#"{"id":1,"name":"uno","v":1,"x":7}"#,
+        r#"{"id":2,"name":"mine","v":2,"x":6}"#,
+        r#"{"id":"a","name":"A","v":6}"#,
+        r#"{"id":1,"name":"uno","v":7,"x":7}"#,
+        r#"{"id":3,"name":"three","v":8,"x":1}"#,
+        r#"{"id":4,"name":"four","v":9,"x":1}"#,
+    ];
+    let grouped = [
+        r#"{"c":1,"n":"uno"}"#,
+        r#"{"c":1,"n":"two"}"#,
+        r#"{"c":2}"#,
+        r#"{"c":1}"#,
+        r#"{"c":1,"n":"A"}"#,
+        r#"{"c":1,"n":"uno"}"#,
+        r#"{"c":1,"n":"three"}"#,
+    ];
+    let cases: &[(&str, &[&str])] = &[
+        ("SELECT * FROM s INNER JOIN t ON s.id = t.id", &all),
+        ("SELECT v, t.name AS n FROM s INNER JOIN t ON s.id = t.id", &inner),
+        ("SELECT v, t.name AS n FROM s LEFT JOIN t ON t.id = s.id", &left),
+        ("SELECT v, t.name AS n FROM s RIGHT JOIN t ON s.id = t.id", &inner),
+        ("SELECT v, t.name AS n FROM s FULL JOIN t ON s.id = t.id", &inner),
+        ("SELECT v, t.name AS n FROM s INNER JOIN t ON s.id = t.id AND t.x > 5", &[inner[0], inner[1], inner[3]]),
+        // What is no equality goes to WHERE.
+        ("SELECT v, t.name AS n FROM s LEFT JOIN t ON s.id = t.id AND t.x > 6", &[inner[0], inner[3]]),
+        ("SELECT v, t.name AS n FROM s INNER JOIN t ON s.id = t.id WHERE t.x > 5", &[inner[0], inner[1], inner[3]]),
+        ("SELECT v FROM s LEFT JOIN t ON s.id = t.id WHERE isNull(t.name)", &[left[2], left[3], left[4]]),
+        ("SELECT v, t.name AS n FROM s INNER JOIN t ON s.id + 1 = t.id WHERE s.v < 3", &[r#"{"n":"two","v":1}"#, r#"{"n":"three","v":2}"#]),
+        // A column that does not identify rows.
+        (
+            "SELECT v, t.id AS n FROM s INNER JOIN t ON t.x = s.v",
+            &[r#"{"n":3,"v":1}"#, r#"{"n":4,"v":1}"#, r#"{"n":2,"v":6}"#, r#"{"n":1,"v":7}"#],
+        ),
+        ("SELECT v FROM s INNER JOIN t ON s.id = t.id AND s.name = t.name", &[]),
+        // eKuiper forgets an equality that is about no column of the table.
+        ("SELECT v, t.name AS n FROM s INNER JOIN t ON s.id = t.id AND s.v = 1", &[inner[0]]),
+        ("SELECT count(*) AS c, t.name AS n FROM s LEFT JOIN t ON s.id = t.id GROUP BY t.name, COUNTWINDOW(4)", &grouped),
+    ];
+    for (sql, want) in cases {
+        let mut b = table_bench(LOOKUP, "");
+        b.rule(sql);
+        for row in TABLE_ROWS {
+            b.push("/u", row);
+        }
+        b.settle();
+        for event in EVENTS {
+            b.push("/s", event);
+        }
+        assert_eq!(b.logged(), *want, "{sql}");
+        assert!(metric(&b, "op_t_0_records_in_total") > 0, "{sql}");
+    }
+}
+
+#[test]
+fn row_kinds_change_a_lookup_table() {
+    for (sink, rows, want) in [
+        (
+            r#","rowkindField":"k","keyField":"id""#,
+            &[
+                r#"{"k":"insert","id":1,"name":"one"}"#,
+                r#"{"k":"update","id":1,"name":"uno"}"#,
+                r#"{"k":"upsert","id":2,"name":"two"}"#,
+                r#"{"id":3,"name":"three"}"#,
+                r#"{"k":"delete","id":2}"#,
+                r#"{"k":"bad","id":4,"name":"x"}"#,
+                r#"{"k":"delete","id":77}"#,
+            ][..],
+            &[r#"{"name":"uno","v":1}"#, r#"{"name":"three","v":3}"#][..],
+        ),
+        // The key of the sink says which row goes.
+        (
+            r#","rowkindField":"k","keyField":"o""#,
+            &[
+                r#"{"k":"insert","id":1,"name":"one","o":5}"#,
+                r#"{"k":"delete","id":1,"o":7}"#,
+                r#"{"k":"insert","id":2,"name":"two","o":5}"#,
+                r#"{"k":"delete","id":9,"o":2}"#,
+            ],
+            &[r#"{"name":"one","v":1}"#],
+        ),
+        // Without a kind the word is a column like any other.
+        ("", &[r#"{"k":"delete","id":1,"name":"one"}"#], &[r#"{"name":"one","v":1}"#]),
+    ] {
+        let mut b = table_bench(LOOKUP, sink);
+        b.rule("SELECT v, t.name FROM s INNER JOIN t ON s.id = t.id");
+        for row in rows {
+            b.push("/u", row);
+        }
+        b.settle();
+        for id in 1..=4 {
+            b.push("/s", &format!(r#"{{"id":{id},"v":{id}}}"#));
+        }
+        assert_eq!(b.logged(), want, "{sink}");
+    }
+}
+
+#[test]
+fn lookup_tables_of_topics_and_simulators() {
+    let mut b = table_bench(&LOOKUP.replace("\"tt\"", "\"+\""), "");
+    b.rule("SELECT v, t.name FROM s INNER JOIN t ON s.id = t.id");
+    b.push("/u", TABLE_ROWS[0]);
+    b.settle();
+    b.push("/s", EVENTS[0]);
+    assert_eq!(b.logged(), [r#"{"name":"one","v":1}"#]);
+
+    let extra = r#"{\"data\":[{\"id\":1,\"name\":\"one\"},{\"id\":1,\"name\":\"uno\"}]}"#;
+    let mut b = table_bench(&format!(r#"CREATE TABLE t () WITH (TYPE="simulator", KIND="lookup", EXTRA="{extra}")"#), "");
+    b.rule("SELECT v, t.name FROM s INNER JOIN t ON s.id = t.id");
+    b.push("/s", EVENTS[0]);
+    b.push("/s", EVENTS[1]);
+    assert_eq!(b.logged(), [r#"{"name":"one","v":1}"#, r#"{"name":"uno","v":1}"#]);
+}
+
+#[test]
+fn a_full_lookup_table_counts_what_leaves() {
+    let mut b = table_bench(LOOKUP, "");
+    b.rule("SELECT v, t.n FROM s INNER JOIN t ON s.id = t.id");
+    let pad = "x".repeat(10_000);
+    for id in 0..100 {
+        b.push("/u", &format!(r#"{{"id":{id},"n":{id},"pad":"{pad}"}}"#));
+        b.settle();
+    }
+    b.push("/u", "{}");
+    b.settle();
+    b.push("/s", r#"{"id":99,"v":1}"#);
+    b.push("/s", r#"{"id":0,"v":2}"#);
+    assert_eq!(b.logged(), [r#"{"n":99,"v":1}"#]);
+    let counters = b.engine.counters();
+    let table = &counters["streams"]["t"];
+    let evicted = table["evicted_total"].as_u64().expect("a count");
+    assert_eq!((evicted + table["rows"].as_u64().expect("a count"), table["no_key_total"].as_u64()), (100, Some(1)), "{table}");
+    assert!(evicted > 60, "{table}");
+}
+
+#[test]
+fn a_lookup_table_outlives_its_rules() {
+    let join = "SELECT v, t.name FROM s INNER JOIN t ON s.id = t.id";
+    let mut b = table_bench(LOOKUP, "");
+    b.keep_lookups().expect("room");
+    b.push("/u", TABLE_ROWS[0]);
+    b.settle();
+    for _ in 0..2 {
+        b.rule(join);
+        b.push("/s", EVENTS[0]);
+        assert_eq!(b.logged(), [r#"{"name":"one","v":1}"#], "rows that came before the rule");
+        b.engine.stop("r1");
+    }
+    // Another table over the same topic by the same key has the same rows; by another key it begins empty.
+    b.stream(&LOOKUP.replace(" t ", " t2 "));
+    b.stream(&LOOKUP.replace(" t ", " t3 ").replace("\"id\"", "\"name\""));
+    b.keep_lookups().expect("room");
+    for (table, want) in [("t2", 1), ("t3", 0)] {
+        b.rule(&join.replace(" t ", &format!(" {table} ")).replace("t.", &format!("{table}.")).replace("st2", "s").replace("st3", "s"));
+        b.push("/s", EVENTS[0]);
+        assert_eq!(b.logged().len(), want, "{table}");
+    }
+    // A definition that is gone leaves with its last rule.
+    b.rule(join);
+    ["t", "t2", "t3"].map(|name| b.forget(name));
+    b.keep_lookups().expect("room");
+    b.push("/s", EVENTS[0]);
+    assert_eq!(b.logged().len(), 1);
+    b.engine.stop("r1");
+    b.stream(LOOKUP);
+    b.keep_lookups().expect("room");
+    b.rule(join);
+    b.push("/s", EVENTS[0]);
+    assert!(b.logged().is_empty(), "it begins anew");
+}
+
+#[test]
+fn lookup_tables_are_bounded_in_number_and_memory() {
+    for (name, value, words) in [
+        ("PUSHGATE__LIMITS__STREAMCOUNT", "2", "2 stream queues and lookup tables are open already: raise limits.streamCount"),
+        ("PUSHGATE__LIMITS__MEMORYBUDGET", "1000000", "are left of limits.memoryBudget (1000000): raise it, or lower limits.stateBytes"),
+    ] {
+        let mut b = Bench::with_env(1, "", &[(name, value)]);
+        let table = |i: usize| LOOKUP.replace(" t ", &format!(" t{i} ")).replace("\"tt\"", &format!("\"t{i}\""));
+        let mut count = 0;
+        let fault = loop {
+            b.stream(&table(count));
+            match b.keep_lookups() {
+                Ok(()) => count += 1,
+                Err(fault) => break fault,
+            }
+            assert!(count < 10, "{name}");
+        };
+        assert!(fault.contains(words) && (1..=2).contains(&count), "{count}: {fault}");
+        b.forget(&format!("t{count}"));
+        b.keep_lookups().expect("those that were kept still are");
+        b.forget("t0");
+        b.keep_lookups().expect("one less");
+        b.stream(&table(7));
+        b.keep_lookups().expect("one more");
+    }
+}

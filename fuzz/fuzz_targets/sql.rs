@@ -10,7 +10,7 @@ use pushgate::sql::types::{Column, Type};
 fuzz_target!(|text: &str| {
     let Ok(Some(Statement::Select(select))) = statement(text) else { return };
     for columns in [None, Some(vec![Column { name: "a".to_owned(), typ: Type::Float, default: None }])] {
-        let source = |name: &str| Source { name: name.to_owned(), alias: name.to_owned(), table: false, columns: columns.clone() };
+        let source = |name: &str| Source { name: name.to_owned(), alias: name.to_owned(), table: false, lookup: None, columns: columns.clone() };
         let sources = select.sources().map(source).collect();
         if let Ok(plan) = lower(&select, sources, true, &|_| None) {
             assert_eq!(plan.fields.len(), plan.labels.len());

@@ -1,6 +1,7 @@
 //! A host in memory and an engine that only remembers what runs: for tests of the catalog and the management API.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::host::{Compiled, DataListener, Ended, Fault, Host, Kind, Machine, Metric, Stored, System, Topo};
 use super::{Control, Sources};
@@ -8,6 +9,7 @@ use crate::config::Config;
 use crate::rule::RuleDef;
 use crate::rule::compile::Surroundings;
 use crate::sink::{TlsClient, TlsLoader, TlsProps};
+use crate::source::StreamSpec;
 use crate::time::{Instant, Now, Timestamp, Zone};
 
 /// Files, clock and data port in memory.
@@ -35,6 +37,8 @@ pub(crate) struct Fake {
 /// Remembers which rules run.
 #[derive(Debug, Default)]
 pub(crate) struct FakeEngine {
+    /// Lookup tables that are kept.
+    pub(crate) lookups: Vec<String>,
     pub(crate) runs: BTreeMap<String, Unit>,
     pub(crate) ended: BTreeMap<String, Ended>,
     /// Every start and stop.
@@ -101,6 +105,11 @@ impl Machine for FakeEngine {
         let unit = self.runs.remove(id)?;
         self.log.push(format!("stop {id}"));
         Some(unit)
+    }
+
+    fn keep_lookups(&mut self, specs: &[Arc<StreamSpec>], _: Now) -> Result<(), String> {
+        self.lookups = specs.iter().map(|spec| spec.name.clone()).collect();
+        if self.lookups.len() > 2 { Err("no room for a third table".to_owned()) } else { Ok(()) }
     }
 
     fn metrics(&self, id: &str, _: Now) -> Option<Vec<(String, Metric)>> {

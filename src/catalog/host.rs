@@ -14,6 +14,7 @@ use crate::rule::RuleDef;
 use crate::rule::compile::Surroundings;
 pub use crate::rule::status::Metric;
 use crate::sink::TlsLoader;
+use crate::source::StreamSpec;
 use crate::time::{Now, Zone};
 
 /// The outside world of [`Control`](super::Control).
@@ -156,6 +157,12 @@ pub trait Machine {
     fn last_metrics(&self, id: &str, now: Now) -> Option<Vec<(String, Metric)>> {
         self.metrics(id, now)
     }
+
+    /// Keeps these lookup tables and no others, see [`crate::engine::Engine::keep_lookups`].
+    ///
+    /// # Errors
+    /// A sentence when there is no room for one; nothing changed then.
+    fn keep_lookups(&mut self, specs: &[Arc<StreamSpec>], now: Now) -> Result<(), String>;
 
     /// How a run ended by itself; `None` while it goes on and without a run.
     fn ended(&self, id: &str) -> Option<Ended>;

@@ -12,7 +12,7 @@ use crate::rule::RuleDef;
 use crate::rule::compile::{self, Definitions, PlanFault, Surroundings};
 use crate::rule::run::RuleUnit;
 use crate::rule::status::{self, Metric};
-use crate::source::{Feed, resolve};
+use crate::source::{Feed, StreamSpec, resolve};
 use crate::sql::ddl::Create;
 use crate::sql::plan::{Plan, SlotKind};
 use crate::time::Now;
@@ -55,9 +55,6 @@ impl Machine for Engine {
     type Unit = RuleUnit;
 
     fn compile(def: &RuleDef, sources: &Sources, around: &Surroundings<'_>) -> Result<Compiled<RuleUnit>, Fault> {
-        if let Some(name) = def.sources().find(|name| sources.get(name).is_some_and(|source| source.create.is_lookup())) {
-            return Err(Fault::new(Fault::EXECUTOR, format!("lookup table {name} cannot be used yet: only scan tables can be joined")));
-        }
         let unit = compile::compile(def, sources, around)?;
         let creates = def.sources().filter_map(|name| sources.get(name)).map(|source| &source.create);
         let mut warnings: Vec<String> = creates.flat_map(|create| resolve::doubts(create, around.config)).collect();
@@ -99,6 +96,10 @@ impl Machine for Engine {
 
     fn last_metrics(&self, id: &str, _: Now) -> Option<Vec<(String, Metric)>> {
         Self::last_metrics(self, id)
+    }
+
+    fn keep_lookups(&mut self, specs: &[Arc<StreamSpec>], now: Now) -> Result<(), String> {
+        Self::keep_lookups(self, specs, now).map_err(|fault| fault.0)
     }
 
     fn ended(&self, id: &str) -> Option<Ended> {

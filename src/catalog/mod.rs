@@ -100,6 +100,9 @@ impl<H: Host> Control<H> {
     pub fn boot(&mut self, initial: &[ruleset::Initial]) -> Vec<String> {
         let mut faults = self.load();
         faults.extend(self.note_guards());
+        if let Err(why) = self.keep_lookups() {
+            faults.push(format!("lookup tables: {why}"));
+        }
         let mut started = std::collections::BTreeSet::new();
         for ruleset in initial {
             started.extend(self.import_initial(ruleset, &mut faults));

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::host::{Fault, Host, Kind};
+use super::host::{Fault, Host, Kind, Machine};
 use super::{Control, record};
 use crate::config::credentials;
 use crate::rule::def::can_replace;
-use crate::source::resolve::secret_in_extra;
+use crate::source::resolve::{resolve, secret_in_extra};
 use crate::sql::ddl::{Create, check_id};
 use crate::sql::parse::{self, Statement};
 
@@ -196,9 +196,8 @@ impl<H: Host> Control<H> {
 
     /// What only this build can say about a definition.
     fn check_source(&self, create: &Create) -> Result<(), String> {
-        if create.is_lookup() && create.options.kind_of_source != "memory" {
-            let kind = if create.options.kind_of_source.is_empty() { "mqtt" } else { &create.options.kind_of_source };
-            return Err(format!("lookup source type {kind} not found"));
+        if create.is_lookup() {
+            resolve(create, &self.config, self.host.tls())?;
         }
         // Not stored, and so never shown.
         if let Ok(Value::Object(extra)) = serde_json::from_str(&create.options.extra)
@@ -218,14 +217,35 @@ impl<H: Host> Control<H> {
             }
             None => self.next_order(),
         };
-        if create.options.temp {
-            self.host.remove(Kind::Source, &create.name)?;
-        } else {
-            self.host.save(Kind::Source, &create.name, &record::source(&create, text, order))?;
-        }
+        let lookup = create.is_lookup();
         let name = create.name.clone();
+        let (temp, record) = (create.options.temp, record::source(&create, text, order));
+        let old = self.sources.take(&name);
+        let had_lookup = old.as_ref().is_some_and(|old| old.create.is_lookup());
         self.sources.put(Source { create: Arc::new(create), text: text.to_owned(), order });
+        let kept = if lookup || had_lookup { self.keep_lookups() } else { Ok(()) };
+        let stored =
+            kept.and_then(|()| if temp { self.host.remove(Kind::Source, &name) } else { self.host.save(Kind::Source, &name, &record) });
+        if let Err(why) = stored {
+            self.sources.take(&name);
+            if let Some(old) = old {
+                self.sources.put(old);
+            }
+            if lookup || had_lookup {
+                self.keep_lookups()?;
+            }
+            return Err(why);
+        }
         self.note_guard(&name)
+    }
+
+    /// Lookup tables gather rows from their definition on, whether a rule reads them or not.
+    pub(super) fn keep_lookups(&mut self) -> Result<(), String> {
+        let mut specs = Vec::new();
+        for source in self.sources.in_order().into_iter().filter(|source| source.create.is_lookup()) {
+            specs.push(Arc::new(resolve(&source.create, &self.config, self.host.tls())?));
+        }
+        self.host.engine(move |engine, now| engine.keep_lookups(&specs, now))
     }
 
     /// Creates a stream or table, or puts its new definition in place of the old one; running rules keep the old one.
@@ -275,7 +295,10 @@ impl<H: Host> Control<H> {
             return Err(Fault::missing(format!("{} {name} is not found", noun(table))));
         }
         self.host.remove(Kind::Source, name).map_err(|e| Fault::new(Fault::STREAM_TABLE, e))?;
-        self.sources.items.remove(name);
+        let gone = self.sources.take(name);
+        if gone.is_some_and(|gone| gone.create.is_lookup()) {
+            self.keep_lookups().map_err(|e| Fault::new(Fault::STREAM_TABLE, e))?;
+        }
         Ok(format!("{} {name} is dropped.", title(table)))
     }
 }
@@ -377,6 +400,36 @@ mod tests {
             assert!(c.replace_source("demo", &versioned(v), false).expect_err(v).message.contains("version (2)"), "{v}");
         }
         c.replace_source("demo", &versioned("3"), false).expect("newer");
+    }
+
+    #[test]
+    fn lookup_tables_are_kept_from_their_definition_on() {
+        let mut c = control();
+        let ddl = |name: &str, topic: &str| {
+            format!(r#"CREATE TABLE {name} () WITH (TYPE="memory", DATASOURCE="{topic}", KIND="lookup", KEY="id")"#)
+        };
+        c.run_ddl(&ddl("a", "x")).expect("a table");
+        c.run_ddl(&ddl("b", "y")).expect("a table");
+        assert_eq!(c.host.engine.lookups, ["a", "b"]);
+        // The engine has room for two.
+        let e = c.run_ddl(&ddl("d", "z")).expect_err("a third");
+        assert!(e.message.contains("Create table fails: no room for a third table."), "{e:?}");
+        assert_eq!(c.source_names(true, TableKind::Lookup), ["a", "b"]);
+        assert_eq!(c.host.engine.lookups, ["a", "b"], "as before");
+        c.replace_source("b", &ddl("b", "z"), true).expect("replaced");
+        c.replace_source("a", r#"CREATE TABLE a () WITH (TYPE="memory", DATASOURCE="x")"#, true).expect("a scan table");
+        assert_eq!(c.host.engine.lookups, ["b"]);
+        c.drop_source("b", true, false).expect("dropped");
+        assert!(c.host.engine.lookups.is_empty());
+        for (options, words) in [
+            (r#"TYPE="memory", KEY="id""#, "datasource(topic) is required"),
+            (r#"TYPE="memory", DATASOURCE="x""#, "Option \"key\" is required for memory lookup table."),
+            (r#"TYPE="redis", DATASOURCE="0""#, "lookup source type redis not found"),
+            (r#"DATASOURCE="x""#, "lookup source type  not found"),
+        ] {
+            let e = c.run_ddl(&format!(r#"CREATE TABLE l () WITH ({options}, KIND="lookup")"#)).expect_err(words);
+            assert!(e.message.contains(words), "{e:?}");
+        }
     }
 
     #[test]

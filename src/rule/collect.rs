@@ -9,6 +9,7 @@
 use core::cell::Cell;
 use core::cmp::Ordering;
 
+use super::held::Held;
 use super::ops::OpIndex;
 use super::run::SLICE_FUEL;
 use super::stage::{ROW_TOO_LARGE, Select, Stage, prefixed};
@@ -19,7 +20,6 @@ use crate::eval::state::{Id, Store, View, put_u32, u32_at};
 use crate::eval::{Bounds, Event};
 use crate::pages::Pages;
 use crate::sql::plan::{Expr, Field, Slot, SlotKind};
-use crate::table::Table;
 use crate::time::Timestamp;
 use crate::value::packed::{self, Encoder};
 use crate::value::text::{go_v, typed};
@@ -38,7 +38,7 @@ const FIRST: usize = 13;
 pub(super) struct Collection<'s> {
     pub rows: &'s Rows<Pages>,
     pub keep: &'s Keep,
-    pub tables: &'s [Option<Table>],
+    pub held: Held<'s>,
     pub units: Units<'s>,
     /// Its window; `None` without one.
     pub bounds: Option<Bounds>,
@@ -86,13 +86,13 @@ impl<'s> Collection<'s> {
     {
         let mut event = Event::default();
         for (source, place) in places.iter().enumerate().filter(|(_, place)| **place != NONE) {
-            match self.tables.get(source) {
-                Some(Some(table)) => {
+            match self.held.of(source) {
+                Some(table) => {
                     if let Some(value) = table.row(*place as usize) {
                         load_object(row, value, source, self.keep);
                     }
                 }
-                _ => {
+                None => {
                     let found = self.rows.load(*place as usize, row, self.keep);
                     if event.time == Timestamp::default() {
                         event = found;

@@ -104,6 +104,7 @@ pub fn plan(def: &RuleDef, definitions: &dyn Definitions, around: &Surroundings<
             name: create.name.clone(),
             alias: source.alias.clone().unwrap_or_else(|| create.name.clone()),
             table: create.table,
+            lookup: create.is_lookup().then(|| create.options.key.clone()),
             columns: (!create.columns.is_empty()).then(|| create.columns.clone()),
         });
         creates.push(create);

@@ -11,9 +11,9 @@ use super::stage::{Select, Stage};
 use crate::eval::Event;
 use crate::eval::expr::Evaluator;
 use crate::eval::row::Row;
-use crate::sql::plan::{Expr, JoinKind};
+use crate::sql::plan::{Expr, Join, JoinKind, Probe};
 use crate::value::text::typed;
-use crate::value::{Fault, Scratch, Value};
+use crate::value::{Fault, Scratch, Value, key};
 
 /// Where a join stands, and what it has found.
 #[derive(Debug, Default)]
@@ -79,7 +79,7 @@ impl Joiner {
     ) -> Result<bool, ()> {
         let width = stage.plan.sources.len();
         let full = Fault::new("a join gives more rows than fit the window's memory: raise limits.stateBytes");
-        let op = select.ops.join.unwrap_or(select.ops.project);
+        let op = select.ops.join_of(usize::MAX);
         if !self.started {
             self.started = true;
             let mut place = 0;
@@ -98,13 +98,23 @@ impl Joiner {
             let lefts = self.lens[self.old] / width;
             if !self.rights && !join.right_first {
                 while self.left < lefts {
-                    while let Some(right) = next_right(c, span, source, self.right) {
+                    loop {
+                        // One row at most has a value that identifies rows.
+                        let found = match &join.probe {
+                            Some(Probe { pairs, key: Some(key) }) if self.right == 0 => {
+                                let value = pairs.get(*key).map(|(value, _)| value);
+                                self.find(c, stage, select, buf, source, value).map_err(drop)?
+                            }
+                            Some(Probe { key: Some(_), .. }) => None,
+                            _ => next_right(c, span, source, self.right),
+                        };
+                        let Some(right) = found else { break };
                         if budget == 0 {
                             return Ok(false);
                         }
                         budget -= 1;
                         let hit = join.kind == JoinKind::Cross
-                            || self.hit(c, stage, select, buf, self.left, source, right, join.on.as_ref()).map_err(drop)?;
+                            || self.hit(c, stage, select, buf, self.left, source, right, join).map_err(drop)?;
                         if hit {
                             self.matched = true;
                             let left = self.left;
@@ -139,7 +149,7 @@ impl Joiner {
                             return Ok(false);
                         }
                         budget -= 1;
-                        if self.hit(c, stage, select, buf, self.left, source, right, join.on.as_ref()).map_err(drop)? {
+                        if self.hit(c, stage, select, buf, self.left, source, right, join).map_err(drop)? {
                             self.matched = true;
                             let left = self.left;
                             if join.right_first && !self.push_pair(width, left, source, right) {
@@ -176,9 +186,11 @@ impl Joiner {
         left: usize,
         source: usize,
         right: usize,
-        on: Option<&Expr>,
+        join: &Join,
     ) -> Result<bool, Fault<'static>> {
-        let Some(on) = on else { return Ok(true) };
+        if join.on.is_none() && join.probe.is_none() {
+            return Ok(true);
+        }
         let width = stage.plan.sources.len();
         let mut places = [NONE; u8::MAX as usize];
         let places = &mut places[..width.min(u8::MAX as usize)];
@@ -194,6 +206,15 @@ impl Joiner {
         c.load_places(places, &row);
         let ctx = stage.ctx(&scratch, &fuel, Event::default(), c.bounds, select.counts());
         let ev = Evaluator { plan: stage.plan, ctx: &ctx, row: &row };
+        match join.probe.as_ref().map_or(Ok(true), |probe| fits(probe, &ev)) {
+            Ok(true) => {}
+            Ok(false) => return Ok(false),
+            Err(fault) => {
+                select.fail(select.ops.join_of(source), super::stage::prefixed("run Join error", fault, &scratch));
+                return Err(Fault::FULL);
+            }
+        }
+        let Some(on) = &join.on else { return Ok(true) };
         let fault = match ev.eval(on) {
             Ok(Value::Bool(hit)) => return Ok(hit),
             Ok(other) => match typed(other, &scratch) {
@@ -202,8 +223,37 @@ impl Joiner {
             },
             Err(fault) => super::stage::prefixed("run Join error", fault, &scratch),
         };
-        select.fail(select.ops.join.unwrap_or(select.ops.project), fault);
+        select.fail(select.ops.join_of(source), fault);
         Err(Fault::FULL)
+    }
+
+    /// The row of a lookup table that the value of a left side identifies.
+    fn find(
+        &self,
+        c: &Collection<'_>,
+        stage: &Stage<'_>,
+        select: &mut Select<'_>,
+        buf: &mut [u8],
+        source: usize,
+        value: Option<&Expr>,
+    ) -> Result<Option<usize>, Fault<'static>> {
+        let (Some(value), Some(table)) = (value, c.held.of(source)) else { return Ok(None) };
+        let width = stage.plan.sources.len();
+        let fuel = Cell::new(SLICE_FUEL);
+        let scratch = Scratch::new(buf);
+        let row = Row::new(stage.plan.slots.len(), stage.plan.aliases.len());
+        c.load_places(self.lists[self.old].get(self.left * width..(self.left + 1) * width).unwrap_or(&[]), &row);
+        let ctx = stage.ctx(&scratch, &fuel, Event::default(), c.bounds, select.counts());
+        let ev = Evaluator { plan: stage.plan, ctx: &ctx, row: &row };
+        match ev.eval(value) {
+            Ok(value) => Ok(table.find(value)),
+            // What cannot be computed is not found, as in eKuiper.
+            Err(fault) if fault != Fault::FULL => Ok(None),
+            Err(fault) => {
+                select.fail(select.ops.join_of(source), super::stage::prefixed("run Join error", fault, &scratch));
+                Err(Fault::FULL)
+            }
+        }
     }
 
     fn push_pair(&mut self, width: usize, left: usize, source: usize, right: usize) -> bool {
@@ -237,15 +287,40 @@ impl Joiner {
     }
 }
 
+/// Whether a row of a lookup table has all the values that are looked up; null is never found.
+fn fits<'a>(probe: &'a Probe, ev: &Evaluator<'_, 'a>) -> Result<bool, Fault<'a>> {
+    for (value, slot) in &probe.pairs {
+        let value = match ev.eval(value) {
+            Err(fault) if fault != Fault::FULL => Value::Null,
+            value => value?,
+        };
+        let held = ev.row.get(*slot).unwrap_or(Value::Null);
+        if value.is_null() || held.is_null() {
+            return Ok(false);
+        }
+        let mut keyed = [true; 2];
+        let mut text = |value, i: usize| {
+            ev.ctx.scratch.write_bytes(|out| {
+                keyed[i] = key::write(value, out)?;
+                Ok(())
+            })
+        };
+        if text(value, 0)? != text(held, 1)? || keyed != [true; 2] {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 fn place_of(index: usize) -> u32 {
     u32::try_from(index).unwrap_or(NONE)
 }
 
 /// The next row of a source from place `from` on.
 fn next_right(c: &Collection<'_>, span: Span, source: usize, from: usize) -> Option<usize> {
-    match c.tables.get(source) {
-        Some(Some(table)) => (from < table.len()).then_some(from),
-        _ => (from.max(span.from)..span.to)
+    match c.held.of(source) {
+        Some(table) => table.next(from),
+        None => (from.max(span.from)..span.to)
             .find(|index| usize::from(c.rows.source(*index)) == source && (span.tag == 0 || c.rows.tag(*index) == span.tag)),
     }
 }

@@ -71,6 +71,9 @@ impl Rule {
     /// What source `index` has now.
     pub(super) fn turn(&mut self, index: usize, feeds: &mut impl Feeds, now: crate::time::Now) -> Turn {
         let Self { unit, inputs, limiters, .. } = self;
+        if unit.sources[index].lookup.is_some() {
+            return Turn::Nothing;
+        }
         let input = &inputs[index];
         let ring = feeds.ring(input.feed);
         let held = |turn| if input.due > now.mono { Turn::Wait(input.due) } else { turn };

@@ -241,6 +241,11 @@ pub fn parts(unit: &RuleUnit, limits: &Limits) -> Vec<Part> {
     }
     put(if late { "ProjectPlan" } else { "AnalyticFuncsPlan" }, None, "what functions remember", shares.analytic, evicts, false);
     for (i, spec) in unit.sources.iter().enumerate() {
+        if spec.lookup.is_some() {
+            let bytes = crate::table::Lookup::bytes_of(limits.state_bytes);
+            put("DataSourcePlan", Some(i), "rows of the lookup table", bytes, "the rows written longest ago leave, counted", true);
+            continue;
+        }
         if spec.table {
             put("DataSourcePlan", Some(i), "rows of the table", unit.table_bytes, "the oldest row leaves", false);
         }

@@ -7,7 +7,7 @@
 
 use crate::json::scan;
 use crate::pages::Pages;
-use crate::value::{Fault, Numbers, Scratch, Value, key_is};
+use crate::value::{Fault, Numbers, Scratch, Value, key, key_is};
 
 /// total u32 (bit 31: superseded), key u32, meta u32.
 const HEADER: usize = 12;
@@ -99,7 +99,7 @@ impl Frames {
 
     /// The arrival facts of the latest message.
     pub(super) fn meta(&self) -> &[u8] {
-        self.entry(self.last).map_or(&[], |e| e.meta)
+        if self.is_empty() { &[] } else { self.entry(self.last).map_or(&[], |e| e.meta) }
     }
 
     /// Moves what is kept to the front.
@@ -169,18 +169,10 @@ pub(super) fn key_of<'a>(body: &'a [u8], member: &str, numbers: Numbers, scratch
     let text = core::str::from_utf8(body).unwrap_or("");
     let found = scan::members(text).filter(|(key, _)| key_is(key, member)).last();
     let value = found.map_or(Ok(Value::Null), |(_, value)| Value::from_json(value, numbers, scratch))?;
-    let (kind, worth) = match value {
-        Value::Bool(true) => (b't', &[][..]),
-        Value::Bool(false) => (b'f', &[][..]),
-        Value::Int(i) => (b'i', &i.to_le_bytes()[..]),
-        // Zero has one key, whatever its sign.
-        Value::Float(x) => (b'd', &(x + 0.0).to_le_bytes()[..]),
-        Value::Str(text) => (b's', text.as_bytes()),
-        _ => (b'n', &[][..]),
-    };
     scratch.write_bytes(|out| {
-        out.byte(kind)?;
-        out.bytes(worth)?;
+        if !key::write(value, out)? {
+            key::write(Value::Null, out)?;
+        }
         Ok(())
     })
 }

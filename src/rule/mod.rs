@@ -10,6 +10,7 @@ pub mod def;
 mod direct;
 pub mod explain;
 mod fields;
+mod held;
 mod join;
 mod limit;
 pub mod memory;

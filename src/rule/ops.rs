@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use crate::source::{Feed, StreamSpec};
 use crate::sql::plan::{Field, Plan, WindowKind};
 use crate::stats::{ConnStats, OpStats};
+use crate::time::Timestamp;
 
 /// One operator.
 #[derive(Debug, Clone)]
@@ -42,6 +43,8 @@ pub struct Ops {
     pub join_aligner: Option<OpIndex>,
     /// Joins.
     pub join: Option<OpIndex>,
+    /// Joins with lookup tables, each with the source that is looked up.
+    pub lookups: Vec<(usize, OpIndex)>,
     /// WHERE.
     pub filter: Option<OpIndex>,
     /// GROUP BY.
@@ -91,6 +94,19 @@ impl Ops {
         let mut table_ends = Vec::new();
         for spec in sources {
             let spec = spec.as_ref();
+            if spec.lookup.is_some() {
+                // Its operator stands where it is joined.
+                let nowhere = OpIndex::MAX;
+                ops.sources.push(SourceOps {
+                    source: nowhere,
+                    rate_limit: None,
+                    decompress: None,
+                    decoder: None,
+                    payload: None,
+                    preprocessor: None,
+                });
+                continue;
+            }
             number += 1;
             let source_name = format!("source_{}", spec.name);
             let source = ops.add(source_name.clone(), Some(ConnStats::default()));
@@ -114,9 +130,9 @@ impl Ops {
             ops.sources.push(SourceOps { source, rate_limit, decompress, decoder, payload, preprocessor });
             if spec.table { table_ends.push(end) } else { ends.push(end) }
         }
-        let mut next = |ops: &mut Self, ends: &mut Vec<String>, what: &str| {
+        let mut next = |ops: &mut Self, ends: &mut Vec<String>, what: &str, named: bool| {
             number += 1;
-            let name = format!("op_{number}_{what}");
+            let name = if named { format!("op_{what}") } else { format!("op_{number}_{what}") };
             for end in &*ends {
                 ops.edge(end, &name);
             }
@@ -124,48 +140,54 @@ impl Ops {
             ops.add(name, None)
         };
         if event_time {
-            ops.watermark = Some(next(&mut ops, &mut ends, "watermark"));
+            ops.watermark = Some(next(&mut ops, &mut ends, "watermark", false));
         }
         if !plan.analytics.is_empty() {
-            ops.analytic = Some(next(&mut ops, &mut ends, "analytic"));
+            ops.analytic = Some(next(&mut ops, &mut ends, "analytic", false));
         }
         // eKuiper moves WHERE below a window that time alone closes, where it meets FILTER; behind analytic functions it stays there.
         let below = plan.joins.is_empty() && !event_time && plan.window.as_ref().is_some_and(|w| closes_by_time(&w.kind));
         if let Some(window) = &plan.window {
             if below && (window.filter.is_some() || plan.filter.is_some()) {
-                let op = next(&mut ops, &mut ends, if plan.analytics.is_empty() { "filter" } else { "windowFilter" });
+                let op = next(&mut ops, &mut ends, if plan.analytics.is_empty() { "filter" } else { "windowFilter" }, false);
                 ops.window_filter = Some(op);
                 ops.filter = plan.filter.is_some().then_some(op);
             } else if window.filter.is_some() {
-                ops.window_filter = Some(next(&mut ops, &mut ends, "windowFilter"));
+                ops.window_filter = Some(next(&mut ops, &mut ends, "windowFilter", false));
             }
-            ops.window = Some(next(&mut ops, &mut ends, "window"));
+            ops.window = Some(next(&mut ops, &mut ends, "window", false));
         }
-        if !plan.joins.is_empty() {
+        if plan.joins.iter().any(|join| join.probe.is_none()) {
             if !table_ends.is_empty() {
                 ends.append(&mut table_ends);
-                ops.join_aligner = Some(next(&mut ops, &mut ends, "join_aligner"));
+                ops.join_aligner = Some(next(&mut ops, &mut ends, "join_aligner", false));
             }
-            ops.join = Some(next(&mut ops, &mut ends, "join"));
+            ops.join = Some(next(&mut ops, &mut ends, "join", false));
+        }
+        for (source, spec) in sources.iter().enumerate().filter(|(_, spec)| spec.as_ref().lookup.is_some()) {
+            // It has a number, and goes by its name.
+            let op = next(&mut ops, &mut ends, &spec.as_ref().name, true);
+            ops.lookups.push((source, op));
+            ops.sources[source].source = op;
         }
         if plan.filter.is_some() && ops.filter.is_none() {
-            ops.filter = Some(next(&mut ops, &mut ends, "filter"));
+            ops.filter = Some(next(&mut ops, &mut ends, "filter", false));
         }
         if !plan.groups.is_empty() {
-            ops.aggregate = Some(next(&mut ops, &mut ends, "aggregate"));
+            ops.aggregate = Some(next(&mut ops, &mut ends, "aggregate", false));
         }
         if plan.having.is_some() {
-            ops.having = Some(next(&mut ops, &mut ends, "having"));
+            ops.having = Some(next(&mut ops, &mut ends, "having", false));
         }
         if plan.row_number {
-            ops.window_func = Some(next(&mut ops, &mut ends, "windowFunc"));
+            ops.window_func = Some(next(&mut ops, &mut ends, "windowFunc", false));
         }
         if !plan.order.is_empty() {
-            ops.order = Some(next(&mut ops, &mut ends, "order"));
+            ops.order = Some(next(&mut ops, &mut ends, "order", false));
         }
-        ops.project = next(&mut ops, &mut ends, "project");
+        ops.project = next(&mut ops, &mut ends, "project", false);
         if plan.fields.iter().any(|f| matches!(f, Field::Unnest { .. })) {
-            ops.project_set = Some(next(&mut ops, &mut ends, "projectset"));
+            ops.project_set = Some(next(&mut ops, &mut ends, "projectset", false));
         }
         ops.last = ends.pop().unwrap_or_default();
         ops
@@ -174,6 +196,37 @@ impl Ops {
     /// Counters of an operator.
     pub fn at(&mut self, index: OpIndex) -> &mut OpStats {
         &mut self.list[index].stats
+    }
+
+    /// A message comes to the joins.
+    pub fn join_begins(&mut self, now: Timestamp) {
+        let lookups = self.lookups.iter().map(|(_, op)| *op);
+        for op in self.join_aligner.into_iter().chain(self.join).chain(lookups) {
+            if let Some(op) = self.list.get_mut(op) {
+                op.stats.take(now);
+                op.stats.messages_processed_total += 1;
+            }
+        }
+        if let Some(op) = self.join_aligner {
+            self.at(op).give(1);
+        }
+    }
+
+    /// Joined rows leave the joins.
+    pub fn join_ends(&mut self) {
+        let lookups = self.lookups.iter().map(|(_, op)| *op);
+        for op in self.join.into_iter().chain(lookups) {
+            if let Some(op) = self.list.get_mut(op) {
+                op.stats.give(1);
+            }
+        }
+    }
+
+    /// The operator that joins a source.
+    #[must_use]
+    pub fn join_of(&self, source: usize) -> OpIndex {
+        let lookup = self.lookups.iter().find(|(s, _)| *s == source).map(|(_, op)| *op);
+        lookup.or(self.join).unwrap_or(self.project)
     }
 
     fn add(&mut self, name: String, conn: Option<ConnStats>) -> OpIndex {

@@ -9,6 +9,7 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use super::direct::{Quick, quick};
+use super::held::Held;
 use super::limit::{Limiter, Turn};
 use super::memory::{shares, slots_of};
 use super::merge::Frames;
@@ -29,7 +30,7 @@ use crate::ring::{ReaderId, Ring};
 use crate::sink::{Accept, SinkScratch, SinkUnit, TemplateFacts};
 use crate::source::StreamSpec;
 use crate::sql::plan::{Plan, Slot};
-use crate::table::Table;
+use crate::table::{Lookup, Table};
 use crate::time::{self, Instant, Now, Timestamp};
 use crate::value::{Fault, Moment, Object, Packed, Scratch, Value, packed};
 
@@ -94,6 +95,8 @@ pub struct Lent<'e> {
 pub trait Feeds {
     /// The ring of a feed.
     fn ring(&mut self, feed: FeedId) -> &mut Ring<Pages>;
+    /// The lookup table of a feed.
+    fn lookup(&self, feed: FeedId) -> Option<&Lookup>;
 }
 
 /// A feed of the engine.
@@ -151,7 +154,8 @@ impl Rule {
     #[must_use]
     pub fn new(unit: RuleUnit, readers: &[(FeedId, ReaderId)], seed: u64) -> Self {
         let inputs = readers.iter().map(|&(feed, reader)| Input { feed, reader, due: Instant::default() }).collect();
-        let tables = unit.sources.iter().map(|s| s.table.then(|| Table::new(s.retain, unit.table_bytes))).collect();
+        let scanned = |s: &Arc<StreamSpec>| (s.table && s.lookup.is_none()).then(|| Table::new(s.retain, unit.table_bytes));
+        let tables = unit.sources.iter().map(scanned).collect();
         let limiter =
             |s: &Arc<StreamSpec>| s.interval.map(|every| Limiter::new(every, s.merge_field.is_some().then_some(unit.table_bytes)));
         let limiters = unit.sources.iter().map(limiter).collect();
@@ -286,7 +290,7 @@ impl Rule {
                 }
                 (Some(_), None) => self.windowed.is_event_time(),
             };
-            if (later || self.windowed.is_open()) && self.pump(lent, &mut fuel) {
+            if (later || self.windowed.is_open()) && self.pump(&*feeds, lent, &mut fuel) {
                 if self.is_blocked() {
                     return Slice::Blocked;
                 }
@@ -314,9 +318,9 @@ impl Rule {
     }
 
     /// Lets the window do the next thing that is due; false if there is nothing.
-    fn pump(&mut self, lent: &mut Lent<'_>, fuel: &mut u32) -> bool {
+    fn pump(&mut self, feeds: &dyn Feeds, lent: &mut Lent<'_>, fuel: &mut u32) -> bool {
         let Self { unit, inputs, tables, hits, agg_hits, rng, regexes, pending, windowed, analytic, .. } = self;
-        let RuleUnit { plan, facts, shaping, ops, sinks, send_error, .. } = unit;
+        let RuleUnit { plan, facts, shaping, ops, sinks, send_error, sources, .. } = unit;
         let now = lent.now;
         let template = TemplateFacts { zone: &facts.zone, rng };
         let mut split_total = 0;
@@ -325,7 +329,8 @@ impl Rule {
         let mut select = Select { shaping: *shaping, ops, hits, agg_hits, analytic, deliver, now };
         let delay_ms = Cell::new(0);
         let stage = Stage { plan, facts, now, rng, regexes, delay_ms: &delay_ms };
-        let mut around = Around { stage, tables, scratch: lent.scratch, out: lent.rows };
+        let held = Held { scanned: tables, inputs, sources, feeds };
+        let mut around = Around { stage, held, scratch: lent.scratch, out: lent.rows };
         let worked = windowed.pump(&mut around, &mut select);
         windowed.counters.split_total += split_total;
         // A piece of a join is a slice of its own: readings wait no longer than one takes.

@@ -260,6 +260,8 @@ pub enum Target<'p> {
         topic: &'p str,
         /// The topic as configured, which is what `meta(topic)` shows.
         configured: &'p str,
+        /// `rowkindField` and `keyField`: the columns that say what a row does to a table, and to which row of it.
+        kinds: Option<(&'p str, &'p str)>,
     },
     /// An HTTP request.
     Rest(RestRequest<'p>),
@@ -555,7 +557,11 @@ impl SinkUnit {
             Sort::Log => Target::Log { rule: &self.rule },
             Sort::Trial => Target::Trial { id: self.rule.strip_prefix(TRIAL_PREFIX).unwrap_or(&self.rule) },
             Sort::Nop { log } => Target::Nop { log: *log },
-            Sort::Memory(memory) => Target::Memory { topic: memory.topic.get(meta), configured: memory.topic.source() },
+            Sort::Memory(memory) => Target::Memory {
+                topic: memory.topic.get(meta),
+                configured: memory.topic.source(),
+                kinds: memory.kinds.as_ref().map(|(kind, key)| (kind.as_str(), key.as_str())),
+            },
             Sort::Rest(rest) => Target::Rest(rest.request(meta)),
             Sort::Mqtt(mqtt) => Target::Mqtt(mqtt.message(meta)),
             Sort::Redis(redis) | Sort::RedisPub(redis) => Target::Redis(redis.commands()),

@@ -33,6 +33,8 @@ impl RowRules {
 #[derive(Debug)]
 pub(super) struct Memory {
     pub(super) topic: Word,
+    /// `rowkindField` and `keyField`.
+    pub(super) kinds: Option<(String, String)>,
 }
 
 impl Memory {
@@ -47,7 +49,8 @@ impl Memory {
         if rules.kind.is_some() && rules.key.is_none() {
             return Err("keyField is required when rowkindField is set".into());
         }
-        Ok((Self { topic: Word::new(topic, Place::Topic, dynamics)? }, rules))
+        let kinds = rules.kind.clone().zip(rules.key.clone());
+        Ok((Self { topic: Word::new(topic, Place::Topic, dynamics)?, kinds }, rules))
     }
 }
 

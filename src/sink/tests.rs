@@ -456,7 +456,7 @@ fn targets(bench: &mut Bench) -> Vec<String> {
                 format!("{} {}{body}", request.url(), fields.concat())
             }
             Target::File(to) => format!("{} {}", to.slot, to.open.map_or("", |o| o.path)),
-            Target::Memory { topic, configured } => format!("{topic} of {configured}"),
+            Target::Memory { topic, configured, .. } => format!("{topic} of {configured}"),
             _ => body,
         });
         bench.unit.done(Outcome::Delivered, bench.now);

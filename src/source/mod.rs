@@ -66,8 +66,10 @@ pub struct Payload {
 pub struct StreamSpec {
     /// Its name.
     pub name: String,
-    /// True for a scan table: rows are kept, not run through the rule.
+    /// True for a table: rows are kept, not run through the rule.
     pub table: bool,
+    /// Of a lookup table: the column that identifies its rows (empty: none).
+    pub lookup: Option<String>,
     /// Rows a table keeps.
     pub retain: usize,
     /// Where readings come from.

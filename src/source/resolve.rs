@@ -42,7 +42,11 @@ pub fn resolve(create: &Create, config: &Config, files: &dyn TlsLoader) -> Resul
     let error = |e: crate::config::PropError| e.to_string();
     let fields = props.texts("fields").map_err(error)?.unwrap_or_default();
     let columns = (!create.columns.is_empty()).then(|| create.columns.clone());
+    if create.is_lookup() && !matches!(kind.as_str(), "memory" | "simulator") {
+        return Err(format!("lookup source type {} not found", options.kind_of_source));
+    }
     let feed = match kind.as_str() {
+        "memory" if create.is_lookup() && options.datasource.is_empty() => return Err("datasource(topic) is required".into()),
         "httppush" => {
             let access = match unguarded(create, config) {
                 Some(_) => Access::closed(),
@@ -81,6 +85,7 @@ pub fn resolve(create: &Create, config: &Config, files: &dyn TlsLoader) -> Resul
     Ok(StreamSpec {
         name: create.name.clone(),
         table: create.table,
+        lookup: create.is_lookup().then(|| create.options.key.clone()),
         retain: usize::try_from(options.retain_size).ok().filter(|n| *n > 0).unwrap_or(RETAIN_DEFAULT),
         feed,
         shape: Shape::new(format, &options.delimiter, fields, columns.as_deref()),

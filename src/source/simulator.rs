@@ -12,7 +12,7 @@ use serde_json::Value as Json;
 use crate::config::{PropError, Props};
 use crate::time::Instant;
 use crate::value::packed::Encoder;
-use crate::value::{Fault, Value};
+use crate::value::{Fault, Object, Packed, Value};
 
 /// Bytes of all rows of one simulator, packed.
 pub const DATA_BYTES: usize = 1 << 20;
@@ -47,6 +47,12 @@ impl SimFeed {
         let interval = interval.map(|d| d.max(Duration::from_millis(1)));
         let repeat = props.boolean("loop").map_err(error)?.unwrap_or(false);
         Ok(Self { rows: rows.into(), interval, repeat })
+    }
+
+    /// All its rows, in order.
+    pub fn rows(&self) -> impl Iterator<Item = Object<'_>> {
+        let lists = self.rows.iter().filter_map(|list| Packed::from_bytes(list)?.elements().next());
+        lists.filter_map(|row| if let Value::Packed(row) = row { row.object() } else { None })
     }
 }
 

@@ -82,9 +82,12 @@ pub fn steps(select: &Select, plan: &Plan, event_time: bool, reuse_aliases: bool
     if !refs.is_empty() {
         steps.push(("AggFunc", format!("aggFuncs:[{}]", refs.concat())));
     }
-    if !select.joins.is_empty() {
-        steps.push(("JoinPlan", format!("Joins:[ {} ]", list(&select.joins, |j| texts.join(j)))));
-        let tables: Vec<&str> = plan.sources.iter().filter(|s| s.table).map(|s| s.name.as_str()).collect();
+    let (looked_up, joined): (Vec<_>, Vec<_>) = select.joins.iter().zip(&plan.joins).partition(|(_, planned)| planned.probe.is_some());
+    steps.extend(looked_up.iter().rev().map(|(join, _)| ("LookupPlan", texts.lookup(join))));
+    if !joined.is_empty() {
+        steps.push(("JoinPlan", format!("Joins:[ {} ]", list(&joined, |(join, _)| texts.join(join)))));
+        let scanned = plan.sources.iter().filter(|s| s.table && s.lookup.is_none());
+        let tables: Vec<&str> = scanned.map(|s| s.name.as_str()).collect();
         if !tables.is_empty() {
             steps.push(("JoinAlignPlan", format!("Emitters:[ {} ]", tables.join(", "))));
         }
@@ -116,8 +119,9 @@ pub fn steps(select: &Select, plan: &Plan, event_time: bool, reuse_aliases: bool
     let depth = steps.len();
     let mut out: Vec<Step> =
         steps.into_iter().enumerate().map(|(level, (op, info))| Step { op: format!("{op}_{level}"), info, level, source: None }).collect();
-    out.extend(plan.sources.iter().enumerate().map(|(i, source)| Step {
-        op: format!("DataSourcePlan_{}", depth + i),
+    let read = plan.sources.iter().enumerate().filter(|(_, source)| source.lookup.is_none());
+    out.extend(read.enumerate().map(|(place, (i, source))| Step {
+        op: format!("DataSourcePlan_{}", depth + place),
         info: source_info(plan, i, source),
         level: depth,
         source: Some(i),
@@ -194,14 +198,28 @@ impl<'b, 's> Texts<'b, 's> {
         format!("sortField:{{ name:{}, ascending:{}, fieldExpr:{{ {} }} }}", order.name, !order.descending, self.expr(&order.expr))
     }
 
-    fn join(&self, join: &super::ast::Join) -> String {
-        let kind = match join.kind {
+    /// A lookup: what of ON is no equality, then the join.
+    fn lookup(&self, join: &super::ast::Join) -> String {
+        let parts = join.on.iter().flat_map(super::lower::conjuncts);
+        let conditions: Vec<&Expr> = parts.filter(|part| super::lower::equality(part).is_none()).collect();
+        let conditions = conditions.iter().map(|c| self.expr(c)).reduce(|all, more| format!("binaryExpr:{{ {all} AND {more} }}"));
+        let conditions = conditions.map(|c| format!("Condition:{{ {c} }}, ")).unwrap_or_default();
+        let on = join.on.as_ref().map(|on| format!(", expr:{}", self.expr(on))).unwrap_or_default();
+        format!("{conditions}Join:{{ joinType:{}{on} }}", Self::join_kind(join))
+    }
+
+    const fn join_kind(join: &super::ast::Join) -> &'static str {
+        match join.kind {
             JoinKind::Inner => "INNER_JOIN",
             JoinKind::Left => "LEFT_JOIN",
             JoinKind::Right => "RIGHT_JOIN",
             JoinKind::Full => "FULL_JOIN",
             JoinKind::Cross => "CROSS_JOIN",
-        };
+        }
+    }
+
+    fn join(&self, join: &super::ast::Join) -> String {
+        let kind = Self::join_kind(join);
         format!("{{ joinType:{kind}, {} }}", join.on.as_ref().map(|on| self.expr(on)).unwrap_or_default())
     }
 
@@ -312,8 +330,10 @@ mod tests {
     fn text(sql: &str, event_time: bool) -> String {
         let select = parse::select(sql).unwrap_or_else(|e| panic!("{e}"));
         let names: Vec<String> = select.sources().map(str::to_owned).collect();
-        let sources =
-            names.into_iter().map(|name| Source { alias: name.clone(), table: name.starts_with('t'), name, columns: None }).collect();
+        let sources = names
+            .into_iter()
+            .map(|name| Source { alias: name.clone(), table: name.starts_with('t'), lookup: None, name, columns: None })
+            .collect();
         let plan = lower(&select, sources, true, &|_| None).unwrap_or_else(|e| panic!("{e}"));
         explain(&select, &plan, event_time, true).unwrap_or_else(|e| panic!("{e}"))
     }
@@ -349,7 +369,7 @@ mod tests {
     fn expressions_as_ekuiper_spells_them() {
         let spelled = |sql: &str| {
             let select = parse::select(&format!("SELECT {sql} FROM demo")).unwrap_or_else(|e| panic!("{e}"));
-            let sources = [Source { name: "demo".to_owned(), alias: "demo".to_owned(), table: false, columns: None }];
+            let sources = [Source { name: "demo".to_owned(), alias: "demo".to_owned(), table: false, lookup: None, columns: None }];
             let bound = bind(&select, &sources, true).unwrap_or_else(|e| panic!("{e}"));
             Texts::of(&bound).expr(&select.fields[0].expr)
         };

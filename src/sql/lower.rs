@@ -5,6 +5,9 @@
 //! that was left unbound means an alias only once that alias has been computed for the row.
 
 mod expr;
+mod lookup;
+
+pub(super) use lookup::{conjuncts, equality};
 
 use super::ast::{self, ExprKind, Select};
 use super::bind::{Bound, Target, bind};
@@ -12,7 +15,7 @@ use super::check::{find, is_kind};
 use super::error::{Span, SqlError};
 use super::explain::Texts;
 use super::func::{FuncId, Kind};
-use super::plan::{Alias, Expr, Field, Join, JoinKind, Order, Plan, Slot, SlotKind, Source, Unit, Window, WindowKind};
+use super::plan::{Alias, Expr, Field, Join, JoinKind, Op, Order, Plan, Slot, SlotKind, Source, Unit, Window, WindowKind};
 use crate::limits::SLOT_COUNT;
 use crate::time::Zone;
 use std::collections::{BTreeMap, BTreeSet};
@@ -104,13 +107,20 @@ impl<'s> Lowerer<'s> {
             self.plan.window = Some(self.window(window)?);
         }
         for (place, join) in select.joins.iter().enumerate() {
-            let on = join.on.as_ref().map(|on| self.expr(on)).transpose()?;
-            let right_first = join.kind == ast::JoinKind::Right || (place == 0 && self.turned());
-            self.plan.joins.push(Join { kind: join_kind(join.kind), on, right_first });
+            let planned = match self.looked_up(place + 1) {
+                Some(key) => self.lookup_join(join, place + 1, key)?,
+                None => {
+                    let on = join.on.as_ref().map(|on| self.expr(on)).transpose()?;
+                    let right_first = join.kind == ast::JoinKind::Right || (place == 0 && self.turned());
+                    Join { kind: join_kind(join.kind), on, probe: None, right_first }
+                }
+            };
+            self.plan.joins.push(planned);
         }
         if let Some(filter) = &select.filter {
             self.stage = Stage::Filter;
-            self.plan.filter = Some(self.expr(filter)?);
+            let filter = self.expr(filter)?;
+            and(&mut self.plan.filter, filter);
         }
         self.stage = Stage::Late;
         let state_window = matches!(self.plan.window, Some(Window { kind: WindowKind::State { .. }, .. }));
@@ -350,6 +360,7 @@ impl<'s> Lowerer<'s> {
         let mut order = Vec::from([0]);
         for (join, source) in self.bound.select.joins.iter().zip(1..) {
             match join.kind {
+                _ if self.looked_up(source).is_some() => order.push(source),
                 ast::JoinKind::Right => order.insert(0, source),
                 _ if source == 1 && self.turned() => order.insert(0, source),
                 _ => order.push(source),
@@ -358,9 +369,17 @@ impl<'s> Lowerer<'s> {
         order
     }
 
+    /// The column that identifies the rows of a source, if it is a lookup table.
+    fn looked_up(&self, source: usize) -> Option<&'s str> {
+        self.bound.sources.get(source).and_then(|s| s.lookup.as_deref())
+    }
+
     /// Whether the first join is an inner one whose ON names the joined source first, and no third one: eKuiper then takes the sides
     /// the other way round, which shows in the order of the pairs.
     fn turned(&self) -> bool {
+        if self.looked_up(1).is_some() {
+            return false;
+        }
         let Some(ast::Join { kind: ast::JoinKind::Inner, on: Some(on), .. }) = self.bound.select.joins.first() else { return false };
         let mut named = Vec::new();
         on.walk(&mut |e| {
@@ -405,6 +424,14 @@ fn referenced(bound: &Bound<'_>) -> BTreeSet<usize> {
     }
     found.extend(targets);
     found
+}
+
+/// Adds a condition to those before it.
+fn and(all: &mut Option<Expr>, more: Expr) {
+    *all = Some(match all.take() {
+        Some(before) => Expr::Binary(Op::And, Box::new(before), Box::new(more)),
+        None => more,
+    });
 }
 
 /// Whether it is a call of an analytic function.

@@ -81,8 +81,10 @@ pub struct Source {
     pub name: String,
     /// The name it goes by in the statement (its alias, else its name).
     pub alias: String,
-    /// True for a scan table.
+    /// True for a table.
     pub table: bool,
+    /// Of a lookup table: the column that identifies its rows, empty if there is none.
+    pub lookup: Option<String>,
     /// Declared columns; `None`: schemaless.
     pub columns: Option<Vec<Column>>,
 }
@@ -373,10 +375,21 @@ pub struct Order {
 pub struct Join {
     /// Which.
     pub kind: JoinKind,
-    /// ON.
+    /// ON; with a lookup table, what is left of it when the values that are looked up are taken out.
     pub on: Option<Expr>,
+    /// What is looked up in a lookup table.
+    pub probe: Option<Probe>,
     /// True if pairs come in the order of the joined source's rows, not of those before it.
     pub right_first: bool,
+}
+
+/// The row of a lookup table that fits: each of these columns has the value beside it.
+#[derive(Debug)]
+pub struct Probe {
+    /// Values of the rows before, and columns of the table.
+    pub pairs: Vec<(Expr, Slot)>,
+    /// The pair whose column identifies the rows.
+    pub key: Option<usize>,
 }
 
 /// Kinds of join.

@@ -6,6 +6,7 @@
 //!
 //! Equality, order and key text are defined on values, never on how the input spelled them.
 
+pub mod key;
 pub mod packed;
 pub mod scratch;
 pub mod text;

@@ -9,6 +9,7 @@ use pushgate::engine::{Engine, Progress};
 use pushgate::rule::RuleDef;
 use pushgate::rule::compile::{Definitions, PlanFault, Surroundings, compile};
 use pushgate::sink::{Outcome, Target, TlsClient, TlsLoader, TlsProps};
+use pushgate::source::resolve::resolve;
 use pushgate::sql::ddl::Create;
 use pushgate::sql::parse::{self, Statement};
 use pushgate::time::{Instant, Now, Timestamp, Zone};
@@ -72,6 +73,18 @@ impl Bench {
         let around = Surroundings { config: &self.config, tls: &NoTls, zone: &zone, zones: &|_| None };
         let unit = compile(&def, &self.streams, &around)?;
         self.engine.start(unit, self.now).map_err(|fault| PlanFault::new(2201, fault.0))
+    }
+
+    /// Keeps the lookup tables that are defined, as the catalog does.
+    pub fn keep_lookups(&mut self) -> Result<(), String> {
+        let lookups = self.streams.0.values().filter(|create| create.is_lookup());
+        let specs: Result<Vec<_>, String> = lookups.map(|create| resolve(create, &self.config, &NoTls).map(Arc::new)).collect();
+        self.engine.keep_lookups(&specs?, self.now).map_err(|fault| fault.0)
+    }
+
+    /// No stream or table of this name is defined any more; rules go on.
+    pub fn forget(&mut self, name: &str) {
+        self.streams.0.remove(name);
     }
 
     /// A rule `r1` with the SQL and one log sink with `sendSingle`.

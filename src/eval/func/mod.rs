@@ -227,7 +227,7 @@ mod tests {
     /// Plans `SELECT expression AS r FROM demo`.
     fn plan(expression: &str) -> Result<Plan, String> {
         let select = parse::select(&format!("SELECT {expression} AS r FROM demo")).map_err(|e| e.to_string())?;
-        let demo = Source { name: "demo".into(), alias: "demo".into(), table: false, columns: None };
+        let demo = Source { name: "demo".into(), alias: "demo".into(), table: false, lookup: None, columns: None };
         lower::lower(&select, vec![demo], true, &zone).map_err(|e| e.to_string())
     }
 

@@ -192,10 +192,7 @@ impl Windowed {
                 select.ops.at(op).give(1);
             }
             if !stage.plan.joins.is_empty() {
-                for op in [select.ops.join_aligner, select.ops.join].into_iter().flatten() {
-                    select.ops.at(op).take(select.now.wall);
-                    select.ops.at(op).messages_processed_total += 1;
-                }
+                select.ops.join_begins(select.now.wall);
                 if let Some(op) = select.ops.join_aligner {
                     select.ops.at(op).give(1);
                 }
@@ -213,7 +210,7 @@ impl Windowed {
         let mut collection = Collection {
             rows: &self.rows,
             keep: &self.keep,
-            tables: around.tables,
+            held: around.held,
             units: Units::Rows { from, to, tag },
             bounds: open.bounds,
             filtered: self.filter_first || self.incremental,
@@ -227,9 +224,7 @@ impl Windowed {
                 }
                 Ok(true) if !self.joiner.places().is_empty() => {
                     open.joined = true;
-                    if let Some(op) = select.ops.join {
-                        select.ops.at(op).give(1);
-                    }
+                    select.ops.join_ends();
                 }
                 // A join that matches nothing sends nothing.
                 Ok(true) | Err(()) => {

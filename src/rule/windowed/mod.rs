@@ -11,6 +11,7 @@ mod enter;
 use core::time::Duration;
 
 use super::collect::Bound;
+use super::held::Held;
 use super::join::Joiner;
 use super::memory::{Shares, calls, incremental, slides};
 use super::slide::Slider;
@@ -22,7 +23,6 @@ use crate::eval::state::Store;
 use crate::pages::Pages;
 use crate::sql::plan::{Plan, Slot};
 use crate::stats::EXCEPTION_BYTES;
-use crate::table::Table;
 use crate::time::{Instant, Now, Timestamp, Zone};
 use crate::value::{Fault, Scratch, Value};
 use crate::window::rows::{Keep, Rows};
@@ -135,7 +135,7 @@ fn zeros(len: usize) -> Pages {
 /// Everything else that an emission needs.
 pub(super) struct Around<'r, 's> {
     pub stage: Stage<'s>,
-    pub tables: &'s [Option<Table>],
+    pub held: Held<'s>,
     pub scratch: &'r mut [u8],
     pub out: &'r mut [u8],
 }

@@ -12,7 +12,7 @@ fn source(text: &str) -> Source {
     let (text, table) = text.strip_prefix('[').map_or((text, false), |t| (t.trim_end_matches(']'), true));
     let (name, columns) = text.split_once('(').map_or((text, None), |(n, c)| (n, Some(c.trim_end_matches(')'))));
     let columns = columns.map(|c| c.split(", ").map(column).collect());
-    Source { name: name.to_owned(), alias: name.to_owned(), table, columns }
+    Source { name: name.to_owned(), alias: name.to_owned(), table, lookup: None, columns }
 }
 
 fn plan_of(sources: &str, sql: &str) -> Result<Plan, String> {
@@ -170,7 +170,7 @@ fn joins_and_names() {
     }
     let p = plan("s1; [t1]", "SELECT s1.a FROM s1 FULL JOIN t1 ON s1.id = t1.id");
     assert!(
-        matches!(p.joins.as_slice(), [Join { kind: JoinKind::Full, on: Some(on), right_first: false }] if show(&p, on) == "[= s1.id t1.id]")
+        matches!(p.joins.as_slice(), [Join { kind: JoinKind::Full, on: Some(on), probe: None, right_first: false }] if show(&p, on) == "[= s1.id t1.id]")
     );
 }
 

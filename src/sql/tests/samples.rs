@@ -22,7 +22,7 @@ fn plan(creates: &[Create], sql: &str) -> Result<Plan, String> {
     for name in select.sources() {
         let found = creates.iter().find(|c| c.name == name).ok_or_else(|| format!("fail to get stream {name}"))?;
         let columns = (!found.columns.is_empty()).then(|| found.columns.clone());
-        sources.push(Source { name: name.to_owned(), alias: name.to_owned(), table: found.table, columns });
+        sources.push(Source { name: name.to_owned(), alias: name.to_owned(), table: found.table, lookup: None, columns });
     }
     lower(&select, sources, true, &|_| None).map_err(|e| e.to_string())
 }

@@ -143,7 +143,7 @@ fn expression() -> impl Strategy<Value = String> {
 
 fn source(name: &str, declared: bool) -> Source {
     let columns = ["a", "b", "x"].map(|name| Column { name: name.to_owned(), typ: Type::Float, default: None });
-    Source { name: name.to_owned(), alias: name.to_owned(), table: false, columns: declared.then(|| columns.to_vec()) }
+    Source { name: name.to_owned(), alias: name.to_owned(), table: false, lookup: None, columns: declared.then(|| columns.to_vec()) }
 }
 
 fn swallow(text: &str) {
