@@ -13,7 +13,7 @@ pub(super) fn serve<H: Host>(control: &mut Control<H>, op: Op, call: &Call<'_>) 
     match op {
         Op::ExportRuleset => Ok(Response::attachment(control.export_ruleset())),
         Op::ImportRuleset => {
-            let text = import_text(control, call)?;
+            let text = import_text(control, call).map_err(bad_request)?;
             let (counts, report) = control.import_ruleset(&text).map_err(|e| e.under("Import ruleset error"))?;
             let mut done = format!("imported {} streams, {} tables and {} rules", counts.streams, counts.tables, counts.rules);
             for line in report.lines() {
@@ -45,7 +45,7 @@ pub(super) fn serve<H: Host>(control: &mut Control<H>, op: Op, call: &Call<'_>) 
         Op::ImportStatus => Ok(Response::json(control.import_status().to_json())),
         Op::ExportYaml => Ok(Response::attachment(yaml::export(control))),
         Op::ImportYaml => {
-            let text = import_text(control, call)?;
+            let text = import_text(control, call).map_err(bad_request)?;
             control.import_yaml(&text).map_err(|e| e.under("import failed"))?;
             Ok(Response::text("success"))
         }
@@ -73,6 +73,11 @@ pub(super) fn serve<H: Host>(control: &mut Control<H>, op: Op, call: &Call<'_>) 
         }
         _ => Err(Fault::new(Fault::GENERAL, "not a data operation")),
     }
+}
+
+/// eKuiper's last words about a body that names nothing, on the routes that say them.
+fn bad_request(fault: Fault) -> Fault {
+    if fault.message.ends_with("must specify content or file") { Fault::new(fault.code, format!("{fault}: bad request")) } else { fault }
 }
 
 /// What a body `{"content": "..."}` or `{"file": "file:///..."}` imports.

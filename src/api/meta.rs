@@ -6,6 +6,7 @@ use super::routes::Op;
 use super::{Call, Response, TEXT, body, palette};
 use crate::catalog::text::go_json;
 use crate::catalog::{Control, Fault, Group, Host};
+use crate::json::words::complaint;
 use crate::sql::ddl::check_id;
 
 pub(super) fn serve<H: Host>(control: &mut Control<H>, op: Op, call: &Call<'_>) -> Result<Response, Fault> {
@@ -91,6 +92,10 @@ fn put_key<H: Host>(control: &mut Control<H>, group: Group, call: &Call<'_>) -> 
 type Described = (String, String, Option<Map<String, Value>>);
 
 fn connection(call: &Call<'_>) -> Result<Described, Fault> {
+    // As eKuiper reads this one body: whole, not up to the end of its first value.
+    if let Some(complaint) = complaint(&call.text(), false) {
+        return Err(Fault::plain(format!("Invalid body: {complaint}")));
+    }
     let object = body::object(&call.request.body);
     let read = object.and_then(|object| {
         let props = if object.get("props").is_some() { Some(object.object("props")?) } else { None };

@@ -331,14 +331,25 @@ fn yaml_goes_out_and_comes_in() {
         assert_eq!(send(&mut fresh, "POST", "/v2/data/import", &body).body_text(), "success");
         assert_eq!(send(&mut fresh, "GET", "/v2/data/export", "").body_text(), yaml);
     }
-    for (content, words) in
-        [("", "must specify content or file"), ("a: [", "import failed"), ("rules:\n  r1:\n    sql: SELECT\n", "rule r1: ")]
-    {
+    for (content, words) in [
+        ("", "must specify content or file"),
+        ("a: [", "import failed"),
+        ("streams: 5", "streams: cannot unmarshal number into a map"),
+        ("5", "cannot unmarshal number"),
+        ("rules:\n  r1:\n    sql: SELECT\n", "replace rule r1 failed, err:"),
+    ] {
         let body = serde_json::json!({ "content": content }).to_string();
         let r = send(&mut fresh, "POST", "/v2/data/import", &body);
         assert!(r.status == 400 && r.body_text().contains(words), "{content}: {}", r.body_text());
     }
     assert_eq!(send(&mut fresh, "GET", "/rules/r1", "").status, 200, "the old rule stays");
+    // What does not say that it is triggered is not, and is kept in eKuiper's order of members.
+    let rule = "rules:\n  y1:\n    sql: SELECT * FROM demo\n    actions:\n    - nop: {}\n    id: y1\n    name: N\n";
+    let body = serde_json::json!({ "content": rule }).to_string();
+    assert_eq!(send(&mut fresh, "POST", "/v2/data/import", &body).body_text(), "success");
+    let want = r#"{"triggered":false,"id":"y1","name":"N","sql":"SELECT * FROM demo","actions":[{"nop":{}}]}"#;
+    assert_eq!(send(&mut fresh, "GET", "/rules/y1", "").body_text(), want);
+    assert!(send(&mut fresh, "GET", "/rules", "").body_text().contains(r#""id":"y1","name":"N","status":"stopped""#));
 }
 
 #[test]

@@ -241,10 +241,27 @@ impl<H: Host> Control<H> {
     /// That there is none in them, or why it cannot be reached.
     pub fn ping(&mut self, what: &str, kind: &str, props: &Map<String, Value>) -> Result<(), Fault> {
         let connection = Connection { kind: kind.to_owned(), props: Some(props.clone()) };
-        // eKuiper tries brokers alone.
-        let peer = if what != "lookup source" && kind == "mqtt" { peer(&connection) } else { None };
-        let Some((shown, addr)) = peer else { return Err(Fault::plain(format!("{what} {kind} doesn't support ping connection"))) };
-        self.host.reach(&addr).map_err(|why| Fault::new(Fault::IO, unreachable(&shown, &addr, &why)))
+        let given = |name: &str| props.get(name).and_then(Value::as_str).is_some_and(|text| !text.is_empty());
+        let dial = |addr: &str, why: &str| format!("dial tcp {addr}: connect: {why}");
+        match (what, kind) {
+            ("lookup source", "memory" | "httppull" | "redis") => {}
+            ("lookup source", _) => return Err(Fault::plain(format!("lookup source type {kind} not found"))),
+            (_, "mqtt") => {
+                let Some((shown, addr)) = peer(&connection) else { return Err(Fault::plain("missing server property")) };
+                return self.host.reach(&addr).map_err(|why| Fault::new(Fault::IO, unreachable(&shown, &addr, &why)));
+            }
+            ("sink", "redis") if !given("key") && !given("field") && props.get("keyType").is_none_or(|t| t == "single") => {
+                return Err(Fault::plain("redis sink must have key or field when KeyType is single"));
+            }
+            ("sink", "redisPub") if !given("channel") => return Err(Fault::plain("redisPub sink is missing property channel")),
+            ("sink", "redis" | "redisPub") => {
+                let addr = peer(&connection).map_or_else(|| "localhost:6379".to_owned(), |(_, addr)| addr);
+                let prefix = if kind == "redis" { "" } else { "Ping Redis failed with error: " };
+                return self.host.reach(&addr).map_err(|why| Fault::plain(format!("{prefix}{}", dial(&addr, &why))));
+            }
+            _ => {}
+        }
+        Err(Fault::plain(format!("{what} {kind} doesn't support ping connection")))
     }
 }
 
@@ -263,6 +280,8 @@ fn peer(connection: &Connection) -> Option<(String, String)> {
     let (names, port): (&[&str], u16) = match connection.kind.as_str() {
         "mqtt" => (&["server"], 1883),
         "rest" => (&["url"], 80),
+        "redis" => (&["addr"], 6379),
+        "redisPub" => (&["address"], 6379),
         _ => return None,
     };
     let props = connection.props.as_ref()?;
@@ -360,6 +379,26 @@ mod tests {
         assert_eq!(c.ping("sink", "mqtt", &server), Ok(()));
         let url = props(json!({"url": "http://127.0.0.1:1"})).expect("object");
         assert_eq!(c.ping("sink", "rest", &url).expect_err("as eKuiper").message, "sink rest doesn't support ping connection");
+    }
+
+    #[test]
+    fn what_can_be_tried_says_what_is_missing() {
+        let mut c = control();
+        for (what, kind, value, words) in [
+            ("source", "mqtt", json!({}), "missing server property"),
+            ("sink", "mqtt", json!({}), "missing server property"),
+            ("sink", "redis", json!({}), "must have key or field"),
+            ("sink", "redis", json!({"addr": "127.0.0.1:1", "key": "k"}), "dial tcp 127.0.0.1:1: connect: connection refused"),
+            ("sink", "redis", json!({"keyType": "multiple"}), "dial tcp localhost:6379"),
+            ("sink", "redisPub", json!({}), "missing property channel"),
+            ("sink", "redisPub", json!({"address": "h:2", "channel": "c"}), "Ping Redis failed with error: dial tcp h:2"),
+            ("source", "redis", json!({}), "source redis doesn't support ping connection"),
+            ("lookup source", "memory", json!({}), "lookup source memory doesn't support ping connection"),
+            ("lookup source", "mqtt", json!({"server": "tcp://h"}), "lookup source type mqtt not found"),
+        ] {
+            let e = c.ping(what, kind, &props(value.clone()).expect("object")).expect_err("none of them");
+            assert!(e.code == Fault::UNDEFINED && e.message.contains(words), "{what} {kind} {value}: {e:?}");
+        }
     }
 
     #[test]

@@ -68,7 +68,7 @@ impl<H: Host> Control<H> {
         let mut props = match def::json(body).map_err(wrong)? {
             Value::Object(props) => props,
             Value::Null => Map::new(),
-            _ => return Err(wrong("json: cannot unmarshal the body, expected a JSON object".to_owned())),
+            other => return Err(wrong(format!("json: cannot unmarshal {} into an object", crate::json::words::kind(&other)))),
         };
         durations_as_text(&mut props);
         self.store_key(group, kind, name, props).map_err(|e| Fault::new(Fault::CONF_KEY, e))

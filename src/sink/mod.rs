@@ -183,6 +183,14 @@ pub struct SinkFault {
 
 /// The code of a sink that cannot be set up.
 const EXECUTOR: u32 = 2201;
+/// The code where eKuiper's own program fails over a property instead of refusing it.
+const UNDEFINED: u32 = 1000;
+
+impl From<String> for SinkFault {
+    fn from(message: String) -> Self {
+        Self { code: EXECUTOR, message }
+    }
+}
 
 /// What templates may look at besides the row.
 #[derive(Debug, Clone, Copy)]
@@ -370,10 +378,7 @@ pub struct SinkUnit {
 /// # Errors
 /// [`SinkFault`] when the kind is unknown or a property is wrong.
 pub fn build(kind: &str, props: &Map<String, Json>, env: &SinkEnv<'_>) -> Result<SinkUnit, SinkFault> {
-    build_unit(kind, props, env).map_err(|message| SinkFault { code: EXECUTOR, message })
-}
-
-fn build_unit(name: &str, map: &Map<String, Json>, env: &SinkEnv<'_>) -> Result<SinkUnit, String> {
+    let (name, map) = (kind, props);
     let trial = (name == Kind::Trial.name() && env.rule.starts_with(TRIAL_PREFIX)).then_some(Kind::Trial);
     let kind = trial.or_else(|| Kind::parse(name)).ok_or_else(|| {
         let known: Vec<_> = Kind::ALL.iter().map(|k| k.name()).collect();
@@ -385,7 +390,10 @@ fn build_unit(name: &str, map: &Map<String, Json>, env: &SinkEnv<'_>) -> Result<
     let mut sort = match kind {
         Kind::Log => Sort::Log,
         Kind::Trial => Sort::Trial,
-        Kind::Nop => Sort::Nop { log: props.flag("log")?.unwrap_or(false) },
+        Kind::Nop => {
+            let log = props.flag("log").map_err(|message| SinkFault { code: UNDEFINED, message })?;
+            Sort::Nop { log: log.unwrap_or(false) }
+        }
         Kind::Memory => {
             let (memory, rules) = Memory::read(&mut props, &mut dynamics)?;
             form = Form::Rows(rules);
@@ -406,6 +414,9 @@ fn build_unit(name: &str, map: &Map<String, Json>, env: &SinkEnv<'_>) -> Result<
     };
     let common =
         Common::read(&mut props, env.defaults, kind == Kind::File).map_err(|e| format!("fail to parse sink configuration: {e}"))?;
+    if let Some(length) = common.buffer_length.filter(|length| *length < 0) {
+        return Err(SinkFault { code: UNDEFINED, message: format!("bufferLength {length} must not be negative") });
+    }
     match &mut sort {
         Sort::Rest(rest) => rest.check(&common)?,
         Sort::File(file) => file.set_header(&common),
@@ -420,7 +431,7 @@ fn build_unit(name: &str, map: &Map<String, Json>, env: &SinkEnv<'_>) -> Result<
     let mut out = Outbox::new(&Bounds {
         bytes: env.limits.outbox_bytes,
         // A cache in memory is bounded by OUTBOX_BYTES alone.
-        payloads: common.buffer_length.filter(|_| !common.enable_cache),
+        payloads: common.buffer_length.and_then(|n| usize::try_from(n).ok()).filter(|_| !common.enable_cache),
         loses,
         resend_interval: common.resend_interval,
         retry_for: common.retry_for,
@@ -469,7 +480,10 @@ impl SinkUnit {
 
     /// It has none, because of `reason`. What waits to be sent is counted as one exception, and tried again.
     pub fn disconnected(&mut self, reason: &str, now: Now) {
-        let status = if let Sort::Mqtt(mqtt) = &self.sort { mqtt.status_down() } else { -1 };
+        let status = match &self.sort {
+            Sort::Mqtt(mqtt) if self.out.conn.last_connected != Timestamp::default() => mqtt.status_down(),
+            _ => -1,
+        };
         self.out.disconnected(reason, status, now);
         if self.out.next(now).is_some() {
             self.done(Outcome::Broken { reason }, now);

@@ -106,6 +106,9 @@ impl Mqtt {
         if server.is_empty() {
             return Err("missing server property".into());
         }
+        if version == Version::V5 && !server.contains("://") {
+            return Err(format!("parse {server:?}: a server of version 5 needs a scheme, such as tcp://"));
+        }
         let (peer, encrypted) = server_of(server)?;
         let topic = props.text("topic")?.unwrap_or("");
         if topic.is_empty() {
@@ -126,7 +129,10 @@ impl Mqtt {
         let mut given = |name| props.text(name).map(|t| t.filter(|t| !t.is_empty()).map(Arc::from));
         let (user, password) = (given("username")?, given("password")?);
         let clean = !props.flag("enableClientSession")?.unwrap_or(false);
-        props.text("clientStatePath")?;
+        let state_path = props.text("clientStatePath")?.unwrap_or("");
+        if version == Version::V5 && !clean && state_path.is_empty() {
+            return Err("missing client state path".into());
+        }
         let expiry = props.count("sessionExpiryIntervalSeconds")?.unwrap_or(0);
         let session_expiry_s = u32::try_from(expiry).map_err(|_| format!("sessionExpiryIntervalSeconds {expiry} is too large"))?;
         let mut properties = Vec::new();
@@ -150,7 +156,8 @@ impl Mqtt {
         Message { mqtt: self, texts }
     }
 
-    /// `connection_status` while the broker is away: version 5 has it as lost, the others as connecting, as eKuiper does.
+    /// `connection_status` while a broker is away that was there before: version 5 has it as lost, the others as connecting, as
+    /// eKuiper does.
     pub(super) fn status_down(&self) -> i8 {
         if self.broker.version == Version::V5 { -1 } else { 0 }
     }
@@ -211,6 +218,8 @@ mod tests {
             (r#"{"server":"tcp://h","topic":"t","qos":-1}"#, "qos"),
             (r#"{"server":"tcp://h","topic":"t","protocolVersion":"6"}"#, "protocol version 6"),
             (r#"{"server":"ws://h","topic":"t"}"#, "scheme ws"),
+            (r#"{"server":"h:1","topic":"t","protocolVersion":"5"}"#, "scheme"),
+            (r#"{"server":"tcp://h","topic":"t","protocolVersion":"5","enableClientSession":true}"#, "client state path"),
             (r#"{"server":"tcp://h","topic":"{{","qos":0}"#, "template"),
             (r#"{"server":"tcp://h","topic":"t","retained":"yes"}"#, "retained"),
             (r#"{"server":"tcp://h","topic":"t","properties":5}"#, "properties"),
@@ -221,8 +230,8 @@ mod tests {
         assert_eq!((m.qos, m.retain, m.broker.version, m.broker.clean, m.properties.len()), (Qos::AtMost, false, Version::V4, true, 0));
         assert_eq!((&*m.broker.client_id, m.broker.user.as_deref(), m.status_down()), ("", None, 0));
         let m = read(
-            r#"{"server":"h","topic":"t","qos":2,"retained":true,"clientId":"c","username":"u","password":"p",
-                "protocolVersion":"5","enableClientSession":true,"properties":{"k":"v"}}"#,
+            r#"{"server":"tcp://h","topic":"t","qos":2,"retained":true,"clientId":"c","username":"u","password":"p",
+                "protocolVersion":"5","enableClientSession":true,"clientStatePath":"x","properties":{"k":"v"}}"#,
         )
         .expect("sound");
         assert_eq!((m.qos, m.retain, m.broker.version, m.broker.clean), (Qos::Exactly, true, Version::V5, false));

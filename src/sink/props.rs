@@ -34,11 +34,11 @@ impl<'p> Props<'p> {
     }
 
     pub(super) fn text(&mut self, name: &'static str) -> Result<Option<&'p str>, String> {
-        self.get(name).map(|value| value.as_str().ok_or_else(|| wrong(name, "a string", value))).transpose()
+        self.get(name).map(|value| value.as_str().ok_or_else(|| wrong(name, "string", value))).transpose()
     }
 
     pub(super) fn flag(&mut self, name: &'static str) -> Result<Option<bool>, String> {
-        self.get(name).map(|value| value.as_bool().ok_or_else(|| wrong(name, "true or false", value))).transpose()
+        self.get(name).map(|value| value.as_bool().ok_or_else(|| wrong(name, "bool", value))).transpose()
     }
 
     pub(super) fn int(&mut self, name: &'static str) -> Result<Option<i64>, String> {
@@ -46,7 +46,7 @@ impl<'p> Props<'p> {
             #[expect(clippy::cast_possible_truncation, reason = "a fraction is dropped, what is out of range saturates")]
             value.as_i64().or_else(|| value.as_f64().map(|x| x as i64))
         };
-        self.get(name).map(|value| read(value).ok_or_else(|| wrong(name, "a number", value))).transpose()
+        self.get(name).map(|value| read(value).ok_or_else(|| wrong(name, "int", value))).transpose()
     }
 
     /// A count that may not be negative.
@@ -59,10 +59,10 @@ impl<'p> Props<'p> {
             Some(Value::String(text)) => match parse_duration(text) {
                 Ok(duration) => Ok(Some(duration)),
                 Err(crate::time::DurationError::Negative) => Err(format!("{name} must be positive")),
-                Err(e) => Err(format!("'{name}' {e}, got \"{text}\"")),
+                Err(e) => Err(format!("error decoding '{name}': invalid duration \"{text}\": {e}")),
             },
             Some(Value::Number(_)) => Ok(self.count(name)?.map(Duration::from_millis)),
-            Some(value) => Err(wrong(name, "a number of milliseconds or a duration such as 10s", value)),
+            Some(value) => Err(wrong(name, "duration", value)),
             None => Ok(None),
         }
     }
@@ -72,9 +72,8 @@ impl<'p> Props<'p> {
         let Some(list) = value.as_array() else {
             return Err(format!("'{name}' source data must be an array or slice, got {}", kind(value)));
         };
-        let text = |(i, value): (usize, &Value)| {
-            value.as_str().map(str::to_owned).ok_or_else(|| wrong(&format!("{name}[{i}]"), "a string", value))
-        };
+        let text =
+            |(i, value): (usize, &Value)| value.as_str().map(str::to_owned).ok_or_else(|| wrong(&format!("{name}[{i}]"), "string", value));
         list.iter().enumerate().map(text).collect()
     }
 
@@ -82,7 +81,7 @@ impl<'p> Props<'p> {
     pub(super) fn text_map(&mut self, name: &'static str) -> Result<Vec<(String, String)>, String> {
         let Some(object) = self.object(name)? else { return Ok(Vec::new()) };
         let entry = |(key, value): (&String, &Value)| {
-            let text = value.as_str().ok_or_else(|| wrong(&format!("{name}[{key}]"), "a string", value))?;
+            let text = value.as_str().ok_or_else(|| wrong(&format!("{name}[{key}]"), "string", value))?;
             Ok((key.clone(), text.to_owned()))
         };
         object.iter().map(entry).collect()
@@ -103,8 +102,10 @@ impl<'p> Props<'p> {
     }
 }
 
+/// eKuiper's sentence, which scripts look for.
 fn wrong(name: &str, wanted: &str, value: &Value) -> String {
-    format!("'{name}' expected {wanted}, got {} {value}", kind(value))
+    let shown = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    format!("'{name}' expected type '{wanted}', got unconvertible type '{}', value: '{shown}'", kind(value))
 }
 
 #[cfg(test)]

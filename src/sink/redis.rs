@@ -143,17 +143,16 @@ impl Redis {
         let server = Server::read(props, "addr", "redisSink")?;
         let mut text = |name| props.text(name).map(|t| t.unwrap_or("").to_owned());
         let (key, field, kind_field) = (text("key")?, text("field")?, text("rowkindField")?);
-        let (key_type, data_type) = (text("keyType")?, text("dataType")?);
-        let is_multiple = match key_type.as_str() {
-            "" | "single" => false,
+        let is_multiple = match props.text("keyType")?.unwrap_or("single") {
+            "single" => false,
             "multiple" => true,
             _ => return Err("KeyType only support single or multiple".into()),
         };
         if !is_multiple && key.is_empty() && field.is_empty() {
             return Err("redis sink must have key or field when KeyType is single".into());
         }
-        let is_list = match data_type.as_str() {
-            "" | "string" => false,
+        let is_list = match props.text("dataType")?.unwrap_or("string") {
+            "string" => false,
             "list" => true,
             _ => return Err("redis sink only support string or list data type".into()),
         };
@@ -313,6 +312,7 @@ mod tests {
             (r#"{"key":"k","db":16}"#, "0-15"),
             (r#"{"key":"k","db":-1}"#, "0-15"),
             (r#"{"key":"k","keyType":"x"}"#, "single or multiple"),
+            (r#"{"key":"k","keyType":""}"#, "single or multiple"),
             (r#"{"key":"k","dataType":"x"}"#, "string or list"),
             (r#"{"key":"k","addr":"a/b"}"#, "addr"),
             (r#"{"key":"k","expiration":"x"}"#, "expiration"),

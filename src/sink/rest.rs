@@ -192,6 +192,8 @@ impl Rest {
             }
         }
         let https = check_url(url)?;
+        // Of pulling, which shares these properties in eKuiper.
+        props.flag("incremental").map_err(|e| format!("fail to parse the properties: {e}"))?;
         for unused in ["body", "decompression"] {
             props.get(unused);
         }
@@ -464,7 +466,7 @@ mod tests {
             (r#"{"headers":{"a":"x\r\nB: c"}}"#, "headers"),
             (r#"{"oauth":{"refresh":{}}}"#, "access"),
             (r#"{"tlsMinVersion":"tls9"}"#, "tls9"),
-            (r#"{"renegotiationSupport":"once"}"#, "once"),
+            (r#"{"renegotiationSupport":"x"}"#, "expected never, once or freely"),
             (r#"{"rootCARaw":"***"}"#, "base64"),
             (r#"{"certificationPath":"/c.pem"}"#, "private key"),
             (r#"{"url":"https://h/"}"#, NoTls::WHY),

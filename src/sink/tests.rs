@@ -331,9 +331,11 @@ fn kinds_and_properties() {
     let unit = build("log", &map, &env).expect("unknown properties only warn");
     assert!(unit.warnings().iter().any(|w| w.contains("sendSngle") && w.contains("sendSingle")));
     assert_eq!((unit.name(), unit.kind(), unit.waiting(), unit.down()), ("log_0", Kind::Log, 0, None));
-    for (kind, props) in
-        [("nop", r#"{"log":1}"#), ("file", r#"{"fileType":"x"}"#), ("rest", r#"{"url":"x"}"#), ("log", r#"{"batchSize":-1}"#)]
-    {
+    for (kind, props) in [("nop", r#"{"log":1}"#), ("log", r#"{"bufferLength":-1}"#)] {
+        let map = serde_json::from_str(props).expect("an object");
+        assert_eq!(build(kind, &map, &env).map(|_| ()).map_err(|f| f.code), Err(1000), "{kind} {props}");
+    }
+    for (kind, props) in [("file", r#"{"fileType":"x"}"#), ("rest", r#"{"url":"x"}"#), ("log", r#"{"batchSize":-1}"#)] {
         let map = serde_json::from_str(props).expect("an object");
         assert_eq!(build(kind, &map, &env).map(|_| ()).map_err(|f| f.code), Err(2201), "{kind} {props}");
     }

@@ -22,8 +22,9 @@ pub(super) fn read(props: &mut Props<'_>, wanted: bool, is_http: bool, env: &Sin
         other => return Err(format!("tlsMinVersion {other}: expected tls1.2 or tls1.3")),
     };
     match props.text("renegotiationSupport")?.unwrap_or("") {
-        "" | "never" => {}
-        other => return Err(format!("renegotiationSupport {other}: only never is supported")),
+        // Nothing is ever negotiated anew, which suits those who would allow it.
+        "" | "never" | "once" | "freely" => {}
+        other => return Err(format!("renegotiationSupport {other}: expected never, once or freely")),
     }
     let skip_verify = props.flag("insecureSkipVerify")?.unwrap_or(false);
     if props.object("decrypt")?.is_some() || props.text("tls")?.is_some_and(|t| !t.is_empty()) {
