@@ -145,7 +145,7 @@ const fn decided(reason: Reason) -> (&'static str, &'static str) {
         Reason::Coding => ("type", "decompression; RFC 9110 section 8.4"),
         Reason::Type => ("type", "contentType: strict"),
         Reason::Malformed => ("body", "FORMAT; for JSON RFC 8259"),
-        Reason::Corrupt => ("body", "RFC 1950 to 1952"),
+        Reason::Corrupt => ("body", "RFC 1950 to 1952, RFC 8878"),
         Reason::Meta => ("body", "metaHeaders"),
         Reason::QueueFull => ("queue", "limits.queueBytes, bufferLength, overflow"),
         Reason::Unfinished => ("body", "RFC 9112 section 8"),

@@ -10,7 +10,7 @@
 //!
 //! | layer | modules |
 //! |---|---|
-//! | 0 | [`limits`] [`time`] `stats` `json` `pages` `value` `ring` |
+//! | 0 | [`limits`] [`time`] `stats` `json` `pages` `value` `ring` `zstd` |
 //! | 1 | `config` `wire` `sql` `decode` `encode` |
 //! | 2 | `gate` `eval` `table` `source` `sink` `window` |
 //! | 3 | `rule` `bill` |
@@ -50,3 +50,4 @@ pub mod time;
 pub mod value;
 pub mod window;
 pub mod wire;
+pub mod zstd;

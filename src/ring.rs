@@ -243,12 +243,10 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Ring<B> {
             self.seq = seq;
             return Ok(seq);
         }
-        let at = self.place(self.head);
-        let padding = self.padding_for(total);
-        while self.used() + padding + total > capacity || self.records_max.is_some_and(|max| self.records >= max) {
+        // A drop that empties the ring starts it over at the front of its buffer, where no padding is needed.
+        while self.used() + self.padding_for(total) + total > capacity || self.records_max.is_some_and(|max| self.records >= max) {
             match self.overflow {
                 Overflow::Reject => return Err(Refused::Full { holder: self.holder() }),
-                // A drop that empties the ring starts it over at the front of the buffer, padding and all.
                 Overflow::DropOldest if self.records > 0 => self.drop_oldest(),
                 Overflow::DropOldest => {
                     self.restart();
@@ -256,8 +254,9 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Ring<B> {
                 }
             }
         }
+        let padding = self.padding_for(total);
         if padding > 0 {
-            self.write(at, &PADDING.to_le_bytes());
+            self.write(self.place(self.head), &PADDING.to_le_bytes());
             self.head += padding as u64;
         }
         self.seq = seq;
@@ -636,6 +635,31 @@ mod tests {
                     ring.take(r);
                 }
                 proptest::prop_assert_eq!(ring.len(), model.len());
+            }
+        }
+
+        /// What is held is always the newest of what came, whole and in order, whatever had to leave for it.
+        #[test]
+        fn what_has_to_leave_is_the_oldest(steps in proptest::collection::vec((0_usize..450, 0_usize..4), 1..200)) {
+            let (mut ring, r) = ring(509, Overflow::DropOldest);
+            let mut came: Vec<Vec<u8>> = Vec::new();
+            let mut settled = 0;
+            for (i, (size, how)) in steps.into_iter().enumerate() {
+                let text = vec![u8::try_from(i % 251).expect("small"); size];
+                ring.push(&Parts { body: &text, ..Parts::default() }).expect("it fits");
+                came.push(text);
+                match how {
+                    0 => ring.advance(r),
+                    1 => {
+                        ring.done(r, settled);
+                        settled = ring.last_seq();
+                    }
+                    2 => ring.take(r),
+                    _ => {}
+                }
+                let held: Vec<Vec<u8>> = ring.undone(r).map(|record| record.body.to_vec()).collect();
+                proptest::prop_assert_eq!(&held[..], &came[came.len() - held.len()..]);
+                proptest::prop_assert_eq!(ring.len(), held.len());
             }
         }
     }

@@ -119,6 +119,7 @@ fn nothing_allocates() {
         "SELECT count(*) AS c, avg(v) AS a, collect(*) AS co FROM demo WHERE v > avg(v) - 1",
         "SELECT demo.v, tab.v AS w FROM demo FULL JOIN tab ON demo.d = tab.d",
         "SELECT unnest(o->l) AS u FROM demo",
+        "SELECT decompress(compress(t, 'zstd'), 'zstd') AS z, decompress(compress(t, 'gzip'), 'gzip') AS g FROM demo",
         "SELECT unnest(collect(v)) AS u FROM demo GROUP BY COUNTWINDOW(7)",
     ] {
         statements.push((sql.to_owned(), false));

@@ -17,6 +17,46 @@ fn one_reading_by_curl() {
     succeed(Command::new("cross/smoke.sh").arg(BINARY));
 }
 
+/// Frames of the reference at every level are read, and it reads ours.
+#[test]
+fn zstd_and_the_reference() {
+    let folder = std::env::temp_dir().join(format!("pushgate-zstd-{}", std::process::id()));
+    fs::create_dir_all(&folder).expect("a folder");
+    let (plain, packed) = (folder.join("plain"), folder.join("packed"));
+    let mut x = 1_u32;
+    let mut random = move |below: u32| {
+        x = x.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (x >> 8) % below
+    };
+    let rows: String = (0..6000)
+        .map(|n| {
+            format!("{{\"device\":\"press-{}\",\"t\":{}.{},\"state\":\"{}\"}}\n", random(9), random(80), n % 10, ["läuft", "steht"][n % 2])
+        })
+        .collect();
+    let noise: Vec<u8> = (0..200_000).map(|_| u8::try_from(random(256)).expect("a byte")).collect();
+    let skewed: Vec<u8> = (0..150_000).map(|_| u8::try_from(random(16) * random(16)).expect("a byte")).collect();
+    let source = fs::read("src/zstd/encode.rs").expect("this crate");
+    for content in [&b""[..], b"a", b"hello", rows.as_bytes(), &noise, &skewed, &source, &vec![b'x'; 500_000], &rows.as_bytes()[..700]] {
+        fs::write(&plain, content).expect("written");
+        for level in ["--fast=5", "-1", "-3", "-6", "-9", "-13", "-16", "-19"] {
+            for how in ["--no-check", "--check"] {
+                succeed(Command::new("zstd").args(["-q", "-f", level, how]).arg(&plain).arg("-o").arg(&packed));
+                let frame = fs::read(&packed).expect("packed");
+                let mut out = vec![0; content.len()];
+                assert_eq!(pushgate::zstd::Decoder::new().decode(&frame, &mut out), Ok(content.len()), "{level} {}", content.len());
+                assert!(out == content, "{level} {}", content.len());
+            }
+        }
+        let mut frame = vec![0; pushgate::zstd::bound(content.len())];
+        let len = pushgate::zstd::Encoder::new().encode(content, &mut frame).expect("room");
+        fs::write(&packed, &frame[..len]).expect("written");
+        let out = Command::new("zstd").args(["-q", "-d", "-c"]).arg(&packed).output().expect("zstd");
+        assert!(out.status.success() && out.stdout == content, "{} of {}: {}", len, content.len(), String::from_utf8_lossy(&out.stderr));
+        println!("zstd: {} bytes became {len}", content.len());
+    }
+    fs::remove_dir_all(&folder).expect("gone");
+}
+
 /// The unit's SystemCallFilter lets through every call that the same session makes, as strace sees it.
 #[test]
 fn the_unit_allows_what_the_gate_calls() {

@@ -9,7 +9,7 @@ use std::{
 
 /// Modules by layer: one may import from the rows above its own, and inside its row. `main.rs` and `lib.rs` stand outside.
 const LAYERS: &[&[&str]] = &[
-    &["limits", "time", "stats", "json", "pages", "value", "ring"],
+    &["limits", "time", "stats", "json", "pages", "value", "ring", "zstd"],
     &["config", "wire", "sql", "decode", "encode"],
     &["gate", "eval", "table", "source", "sink", "window"],
     &["rule", "bill"],

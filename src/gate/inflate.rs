@@ -4,6 +4,7 @@
 //! when the first endpoint opens, serve all connections, and nothing is allocated per request. Output is bounded while it is made,
 //! so a bomb costs no more than the largest body. gzip (RFC 1952) may have several members, and every checksum is compared.
 //! `deflate` is zlib (RFC 1950); one that does not begin like it is taken as raw deflate (RFC 1951), as RFC 9110 §8.4.1.2 warns.
+//! zstd (RFC 8878) may have several frames and needs no window: the output is what its sequences refer to.
 //! Bytes behind the end are an error: no byte string has two readings.
 
 use core::fmt;
@@ -13,6 +14,7 @@ use miniz_oxide::inflate::core::{DecompressorOxide, decompress, inflate_flags as
 
 use crate::pages::Pages;
 use crate::wire::Head;
+use crate::zstd::{DecodeError, Decoder};
 
 /// How a body is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +27,8 @@ pub enum Coding {
     Zlib,
     /// RFC 1951 alone.
     Flate,
+    /// RFC 8878.
+    Zstd,
 }
 
 impl Coding {
@@ -37,14 +41,17 @@ impl Coding {
             "gzip" => Ok(Self::Gzip),
             "zlib" => Ok(Self::Zlib),
             "flate" => Ok(Self::Flate),
-            "zstd" => Err("property decompression: zstd is not supported, gzip, zlib and flate are".into()),
-            other => Err(format!("property decompression: expected gzip, zlib or flate, found {other}")),
+            "zstd" => Ok(Self::Zstd),
+            other => Err(format!("property decompression: expected gzip, zlib, flate or zstd, found {other}")),
         }
     }
 
     /// True if a body of this coding may be announced as `announced`.
     const fn goes_with(self, announced: Self) -> bool {
-        matches!((self, announced), (Self::Gzip, Self::Gzip) | (Self::Zlib | Self::Flate | Self::Deflate, Self::Deflate))
+        matches!(
+            (self, announced),
+            (Self::Gzip, Self::Gzip) | (Self::Zstd, Self::Zstd) | (Self::Zlib | Self::Flate | Self::Deflate, Self::Deflate)
+        )
     }
 }
 
@@ -60,6 +67,7 @@ pub fn coding(head: &Head<'_>, demanded: Option<Coding>) -> Result<Option<Coding
                 _ if name.eq_ignore_ascii_case(b"identity") => continue,
                 _ if name.eq_ignore_ascii_case(b"gzip") || name.eq_ignore_ascii_case(b"x-gzip") => Coding::Gzip,
                 _ if name.eq_ignore_ascii_case(b"deflate") => Coding::Deflate,
+                _ if name.eq_ignore_ascii_case(b"zstd") => Coding::Zstd,
                 _ => return Err(UnknownCoding),
             };
             if announced.replace(coding).is_some() {
@@ -70,6 +78,8 @@ pub fn coding(head: &Head<'_>, demanded: Option<Coding>) -> Result<Option<Coding
     match (demanded, announced) {
         (Some(demanded), Some(announced)) if !demanded.goes_with(announced) => Err(UnknownCoding),
         (Some(demanded), _) => Ok(Some(demanded)),
+        // Only where the endpoint takes it: a client that tries finds out from the 415 what every endpoint takes.
+        (None, Some(Coding::Zstd)) => Err(UnknownCoding),
         (None, announced) => Ok(announced),
     }
 }
@@ -104,6 +114,7 @@ impl fmt::Display for InflateError {
             Coding::Deflate => ("deflate", 1950),
             Coding::Zlib => ("zlib", 1950),
             Coding::Flate => ("flate", 1951),
+            Coding::Zstd => ("zstd", 8878),
         };
         write!(f, "the compressed body {what} ({name}, RFC {rfc})")
     }
@@ -114,6 +125,7 @@ impl core::error::Error for InflateError {}
 /// See the module text.
 pub struct Inflater {
     state: Box<DecompressorOxide>,
+    zstd: Box<Decoder>,
     /// One byte more than the limit, so that what is exactly as long as it is told from what is longer.
     out: Pages,
 }
@@ -128,13 +140,13 @@ impl Inflater {
     /// One for bodies of at most `limit` bytes.
     #[must_use]
     pub fn new(limit: usize) -> Self {
-        Self { state: Box::default(), out: Pages::new(limit.saturating_add(1)) }
+        Self { state: Box::default(), zstd: Box::default(), out: Pages::new(limit.saturating_add(1)) }
     }
 
     /// Bytes of one for bodies of at most `limit` bytes.
     #[must_use]
     pub const fn bytes(limit: usize) -> usize {
-        limit + 1 + size_of::<DecompressorOxide>()
+        limit + 1 + size_of::<DecompressorOxide>() + size_of::<Decoder>()
     }
 
     fn limit(&self) -> usize {
@@ -151,7 +163,15 @@ impl Inflater {
             Coding::Zlib => self.whole(coding, true, body)?,
             Coding::Deflate => self.whole(coding, is_zlib(body), body)?,
             Coding::Flate => self.whole(coding, false, body)?,
+            Coding::Zstd => self.zstd.decode(body, &mut self.out).map_err(|error| match error {
+                DecodeError::Corrupt => InflateError::Corrupt(coding),
+                DecodeError::Truncated => InflateError::Truncated(coding),
+                DecodeError::TooLong => InflateError::TooLong,
+            })?,
         };
+        if made > self.limit() {
+            return Err(InflateError::TooLong);
+        }
         Ok(self.out.get(..made).unwrap_or_default())
     }
 
@@ -267,6 +287,13 @@ mod tests {
         .concat()
     }
 
+    fn zstd(body: &[u8]) -> Vec<u8> {
+        let mut out = vec![0; crate::zstd::bound(body.len())];
+        let len = crate::zstd::Encoder::new().encode(body, &mut out).expect("room");
+        out.truncate(len);
+        out
+    }
+
     fn inflated(coding: Coding, body: &[u8]) -> Result<Vec<u8>, InflateError> {
         Inflater::new(1000).inflate(coding, body).map(<[u8]>::to_vec)
     }
@@ -301,6 +328,9 @@ mod tests {
             (Coding::Zlib, "Content-Encoding: deflate\r\n", Ok(Some(Coding::Zlib))),
             (Coding::Flate, "Content-Encoding: deflate\r\n", Ok(Some(Coding::Flate))),
             (Coding::Flate, "Content-Encoding: gzip\r\n", Err(UnknownCoding)),
+            (Coding::Zstd, "Content-Encoding: zstd\r\n", Ok(Some(Coding::Zstd))),
+            (Coding::Zstd, "", Ok(Some(Coding::Zstd))),
+            (Coding::Zstd, "Content-Encoding: gzip\r\n", Err(UnknownCoding)),
         ] {
             assert_eq!(read(fields, Some(demanded)), want, "{demanded:?} {fields}");
         }
@@ -318,7 +348,9 @@ mod tests {
         assert!(inflated(Coding::Zlib, &raw).is_err() && inflated(Coding::Flate, &zlib).is_err());
         assert!(inflated(Coding::Gzip, body).is_err() && inflated(Coding::Gzip, &zlib).is_err());
         assert_eq!(inflated(Coding::Gzip, &gzip(b"")).as_deref(), Ok(&b""[..]));
-        for coding in [Coding::Gzip, Coding::Deflate, Coding::Zlib, Coding::Flate] {
+        assert_eq!(inflated(Coding::Zstd, &zstd(body)).as_deref(), Ok(&body[..]));
+        assert!(inflated(Coding::Zstd, &raw).is_err() && inflated(Coding::Gzip, &zstd(body)).is_err());
+        for coding in [Coding::Gzip, Coding::Deflate, Coding::Zlib, Coding::Flate, Coding::Zstd] {
             assert!(matches!(inflated(coding, b""), Err(InflateError::Truncated(_))), "{coding:?}");
         }
     }

@@ -25,7 +25,7 @@ use crate::pages::Pages;
 use crate::ring::{Overflow, Parts, ReaderId, Refused, Ring};
 use crate::sink::file::{FILES_MAX, FileOpen, FileType, FileWrite, Packing, footer, resume, separator};
 use crate::sink::squeeze::{GZIP_HEAD, compressor, gzip_tail};
-use crate::sink::zstd;
+use crate::zstd;
 
 /// Longest time that compressed payloads wait for more before they can be read back.
 pub const SETTLE: Duration = Duration::from_millis(500);
@@ -411,8 +411,8 @@ struct Slot {
 struct Open {
     file: fs::File,
     gzip: Option<Gzip>,
-    /// Every piece is a zstd frame of its own.
-    zstd: bool,
+    /// Every piece is a zstd frame of its own; and room for one.
+    zstd: Option<(Box<zstd::Encoder>, Vec<u8>)>,
     /// What comes before the next payload.
     lead: &'static str,
     with_header: bool,
@@ -522,19 +522,22 @@ impl Open {
         }
         file.seek(SeekFrom::Start(len))?;
         let gzip = (spec.packing == Packing::Gzip).then(Gzip::new);
-        Ok(Self { file, gzip, zstd: spec.packing == Packing::Zstd, lead: on.lead, with_header: on.header, len })
+        let zstd = (spec.packing == Packing::Zstd).then(Default::default);
+        Ok(Self { file, gzip, zstd, lead: on.lead, with_header: on.header, len })
     }
 
     /// Writes all of `bytes`, or fails.
     fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
-        match &mut self.gzip {
-            None if self.zstd => {
-                let mut frame = vec![0; zstd::frame_bytes(bytes.len())];
-                let len = zstd::frame(bytes, &mut frame).ok_or_else(|| io::Error::other("the compressor failed"))?;
-                self.file.write_all(&frame[..len])?;
-                self.len += len as u64;
-                Ok(())
+        if let Some((encoder, frame)) = &mut self.zstd {
+            if frame.len() < zstd::bound(bytes.len()) {
+                frame.resize(zstd::bound(bytes.len()), 0);
             }
+            let len = encoder.encode(bytes, frame).ok_or_else(|| io::Error::other("the compressor failed"))?;
+            self.file.write_all(&frame[..len])?;
+            self.len += len as u64;
+            return Ok(());
+        }
+        match &mut self.gzip {
             None => {
                 self.file.write_all(bytes)?;
                 self.len += bytes.len() as u64;

@@ -27,7 +27,6 @@ mod shape;
 pub(crate) mod squeeze;
 mod tls;
 mod words;
-pub(crate) mod zstd;
 
 use core::fmt::Write as _;
 use core::time::Duration;
@@ -423,10 +422,7 @@ pub fn build(kind: &str, props: &Map<String, Json>, env: &SinkEnv<'_>) -> Result
         _ => {}
     }
     let name = format!("{name}_{}", env.action);
-    let mut warnings = props.unknown(&name);
-    if map.iter().any(|(key, value)| key.eq_ignore_ascii_case("compression") && value == "zstd") {
-        warnings.push(format!("sink {name}: compression zstd stores its content as it is, gzip makes it smaller"));
-    }
+    let warnings = props.unknown(&name);
     let loses = env.qos == 0 && !env.waits_when_full;
     let mut out = Outbox::new(&Bounds {
         bytes: env.limits.outbox_bytes,

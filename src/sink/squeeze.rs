@@ -3,6 +3,7 @@
 use miniz_oxide::deflate::core::{CompressorOxide, TDEFLFlush, TDEFLStatus, compress, create_comp_flags_from_zip_params};
 
 use super::common::Compression;
+use crate::zstd::Encoder;
 
 /// RFC 1952 §2.3: magic, deflate, no flags, no time, unknown system.
 pub(crate) const GZIP_HEAD: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
@@ -15,8 +16,12 @@ pub(super) const STATE_BYTES: usize = size_of::<CompressorOxide>() + 320 * 1024;
 /// The one compressor of a sink.
 pub(super) struct Squeeze {
     kind: Compression,
-    /// None for zstd.
-    state: Option<Box<CompressorOxide>>,
+    state: State,
+}
+
+enum State {
+    Deflate(Box<CompressorOxide>),
+    Zstd(Box<Encoder>),
 }
 
 impl core::fmt::Debug for Squeeze {
@@ -27,12 +32,19 @@ impl core::fmt::Debug for Squeeze {
 
 impl Squeeze {
     pub(super) fn new(kind: Compression) -> Self {
-        Self { kind, state: (kind != Compression::Zstd).then(|| compressor(kind == Compression::Zlib)) }
+        let state = match kind {
+            Compression::Zstd => State::Zstd(Box::default()),
+            _ => State::Deflate(compressor(kind == Compression::Zlib)),
+        };
+        Self { kind, state }
     }
 
     /// Compresses `body` into `out`: the bytes used, or `None` when they do not suffice.
     pub(super) fn squeeze(&mut self, body: &[u8], out: &mut [u8]) -> Option<usize> {
-        let Some(state) = &mut self.state else { return super::zstd::frame(body, out) };
+        let state = match &mut self.state {
+            State::Zstd(encoder) => return encoder.encode(body, out),
+            State::Deflate(state) => state,
+        };
         state.reset();
         let framed = self.kind == Compression::Gzip;
         let head = if framed { GZIP_HEAD.len() } else { 0 };
@@ -71,11 +83,17 @@ mod tests {
     #[test]
     fn each_payload_stands_alone() {
         let bodies = [b"[{\"a\":1}]".to_vec(), b"x".repeat(10_000), Vec::new()];
-        for kind in [Compression::Gzip, Compression::Zlib, Compression::Flate] {
+        for kind in [Compression::Gzip, Compression::Zlib, Compression::Flate, Compression::Zstd] {
             let mut squeeze = Squeeze::new(kind);
             for body in &bodies {
                 let mut out = vec![0; 4096];
                 let n = squeeze.squeeze(body, &mut out).expect("room");
+                if kind == Compression::Zstd {
+                    let mut back = vec![0; body.len()];
+                    assert_eq!(crate::zstd::Decoder::new().decode(&out[..n], &mut back), Ok(body.len()));
+                    assert_eq!(back, *body);
+                    continue;
+                }
                 let back = match kind {
                     Compression::Gzip => {
                         assert_eq!(out[n - 8..n], gzip_tail(crc32fast::hash(body), body.len()));

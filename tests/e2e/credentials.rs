@@ -397,7 +397,7 @@ fn no_secret_is_ever_shown() {
     {
         answers += &gate.tell("GET", target, "");
     }
-    gate.reload("reload: credentials of 1 open streams");
+    gate.reload("reload: credentials of 2 open streams");
     answers += &format!("{:?}", gate.ask("PUT", "/metadata/sources/httppush/confKeys/m", r#"{"credentials":["bearer-s3cret"]}"#));
     let (_, out, err) = finish(
         program().args(["check", "--show", "--config"]).arg(scratch.path("pushgate.yaml")).arg("--state").arg(scratch.path("state")),

@@ -273,7 +273,7 @@ fn decompression_asks_for_every_body() {
         format!(r#"CREATE STREAM {name} () WITH (DATASOURCE="/{name}", FORMAT="json", TYPE="httppush", EXTRA="{{{extra}}}")"#)
     };
     for (name, extra, want) in [
-        ("z", r#"\"decompression\":\"zstd\""#, "zstd is not supported"),
+        ("z", r#"\"decompression\":\"lz4\""#, "expected gzip, zlib, flate or zstd, found lz4"),
         ("o", r#"\"origins\":[\"panel\"]"#, "property origins: expected https://host"),
     ] {
         gate.sql(&stream(name, extra));
@@ -282,6 +282,45 @@ fn decompression_asks_for_every_body() {
         assert_eq!(reply.status, 400);
         assert!(reply.body.contains(want), "{reply:?}");
     }
+}
+
+#[test]
+fn zstd_where_the_endpoint_takes_it() {
+    let scratch = Scratch::new();
+    let gate = ready(&scratch);
+    gate.sql(
+        r#"CREATE STREAM packed () WITH (DATASOURCE="/packed", FORMAT="json", TYPE="httppush", EXTRA="{\"decompression\":\"zstd\"}")"#,
+    );
+    gate.rule("r2", "SELECT a FROM packed", &to_file(&scratch.path("packed.txt")));
+    let mut client = Client::connect(gate.data());
+    let mut ask = |bytes: &[u8]| {
+        client.send(bytes);
+        client.reply()
+    };
+    let zstd = |body: &[u8]| {
+        let mut frame = vec![0; pushgate::zstd::bound(body.len())];
+        let len = pushgate::zstd::Encoder::new().encode(body, &mut frame).expect("room");
+        frame.truncate(len);
+        frame
+    };
+    let of = |len: usize| format!("{{\"a\":\"{}\"}}", "x".repeat(len - 8)).into_bytes();
+    for (coding, body, want) in [
+        ("", zstd(br#"{"a":1}"#), 200),
+        ("zstd", zstd(br#"{"a":2}"#), 200),
+        ("", zstd(&of(65_536)), 200),
+        // A bomb of a few hundred bytes.
+        ("", zstd(&of(65_537)), 413),
+        ("", zstd(&of(10_000_000)), 413),
+        ("", zstd(b"{"), 400),
+        ("", br#"{"a":9}"#.to_vec(), 400),
+        ("gzip", gzip(br#"{"a":9}"#), 415),
+        ("", zstd(br#"{"a":3}"#), 200),
+    ] {
+        let reply = ask(&coded("/packed", coding, &body));
+        assert_eq!(reply.status, want, "{coding} {reply:?}");
+    }
+    until("all arrive", || scratch.lines("packed.txt").len() == 4);
+    assert_eq!(scratch.lines("packed.txt")[3], r#"{"a":3}"#);
 }
 
 #[test]

@@ -1,20 +1,24 @@
-//! `compress` and `decompress`: raw deflate (RFC 1951), zlib (RFC 1950) and gzip (RFC 1952) from slice to scratch.
+//! `compress` and `decompress`: raw deflate (RFC 1951), zlib (RFC 1950), gzip (RFC 1952) and zstd (RFC 8878) from slice to scratch.
 //!
 //! Inflating is `miniz_oxide`'s, straight into the free half of the scratch: what unpacks to more is the scratch's own fault.
 //! Deflating is done here, because that crate's compressor takes 300 KiB from the heap: matches of up to 32 KiB back through
-//! a small hash table, fixed codes, stored blocks when those do not pay. zstd is not built in.
+//! a small hash table, fixed codes, stored blocks when those do not pay.
 
 use miniz_oxide::inflate::TINFLStatus;
 use miniz_oxide::inflate::core::{DecompressorOxide, decompress as inflate, inflate_flags};
 
 use crate::eval::Call;
 use crate::value::Fault;
+use crate::zstd::{DecodeError, Decoder, Encoder};
 
 /// Compresses `bytes` into the scratch.
 ///
 /// # Errors
-/// An algorithm that is none of `zlib`, `gzip`, `flate`; a full scratch.
+/// An algorithm that is none of `zlib`, `gzip`, `flate`, `zstd`; a full scratch.
 pub(super) fn compress<'a>(c: &Call<'_, 'a>, bytes: &[u8], algorithm: &str) -> Result<&'a [u8], Fault<'a>> {
+    if algorithm == "zstd" {
+        return c.ctx.scratch.write_packed(|free| Encoder::new().encode(bytes, free).ok_or(Fault::FULL));
+    }
     let form = form(c, algorithm, "compressor")?;
     let table = c.ctx.scratch.alloc(4 * TABLE_SIZE)?;
     c.ctx.scratch.write_packed(|free| {
@@ -46,8 +50,14 @@ pub(super) fn compress<'a>(c: &Call<'_, 'a>, bytes: &[u8], algorithm: &str) -> R
 /// Unpacks `bytes` into the scratch.
 ///
 /// # Errors
-/// An algorithm that is none of `zlib`, `gzip`, `flate`; octets that are not in its form; a full scratch.
+/// An algorithm that is none of `zlib`, `gzip`, `flate`, `zstd`; octets that are not in its form; a full scratch.
 pub(super) fn decompress<'a>(c: &Call<'_, 'a>, bytes: &[u8], algorithm: &str) -> Result<&'a [u8], Fault<'a>> {
+    if algorithm == "zstd" {
+        let out =
+            c.ctx.scratch.write_packed(|free| if bytes.is_empty() { Ok(0) } else { Decoder::new().decode(bytes, free).map_err(fault) })?;
+        c.work(out.len())?;
+        return Ok(out);
+    }
     let form = form(c, algorithm, "decompressor")?;
     let out = c.ctx.scratch.write_packed(|free| {
         if form != Form::Gzip {
@@ -87,8 +97,16 @@ fn form<'a>(c: &Call<'_, 'a>, name: &str, what: &str) -> Result<Form, Fault<'a>>
         "flate" => Ok(Form::Raw),
         "zlib" => Ok(Form::Zlib),
         "gzip" => Ok(Form::Gzip),
-        "zstd" => Err(c.ctx.scratch.fault(format_args!("unsupported {what}: zstd is not built in"))),
         _ => Err(c.ctx.scratch.fault(format_args!("unsupported {what}: {name}"))),
+    }
+}
+
+/// In the words of eKuiper's decoder.
+const fn fault<'f>(error: DecodeError) -> Fault<'f> {
+    match error {
+        DecodeError::TooLong => Fault::FULL,
+        DecodeError::Truncated => Fault::new("unexpected EOF"),
+        DecodeError::Corrupt => Fault::new("invalid input: corrupt"),
     }
 }
 
@@ -279,7 +297,9 @@ mod tests {
             ("decompress", &[X(b"\xff\xff\xff"), S("flate")], "!flate: corrupt input"),
             ("decompress", &[S("plain"), S("gzip")], "!gzip: invalid header"),
             ("decompress", &[S("plain text"), S("zlib")], "!zlib: invalid header"),
-            ("decompress", &[S("x"), S("zstd")], "!unsupported decompressor: zstd"),
+            ("decompress", &[X(b"\x28\xb5\x2f\xfd\x20\x05\x29\0\0hello"), S("zstd")], "\"aGVsbG8=\""),
+            ("decompress", &[X(b"\x28\xb5\x2f\xfd\x20\x05\x29\0\0hell"), S("zstd")], "!unexpected EOF"),
+            ("decompress", &[S("xxxxxxxx"), S("zstd")], "!invalid input: corrupt"),
             ("compress", &[S("x"), S("lzma")], "!unsupported compressor: lzma"),
             ("compress", &[N, S("gzip")], "null"),
             ("compress", &[J("[1]"), S("gzip")], "!require string or bytea parameter, but got [1]"),
@@ -296,7 +316,7 @@ mod tests {
         }
         let long = b"temperature humidity pressure ".repeat(60);
         for bytes in [b"".as_slice(), b"a", b"hello", &[7; 1500], &noise, &long] {
-            for name in ["flate", "zlib", "gzip"] {
+            for name in ["flate", "zlib", "gzip", "zstd"] {
                 with_call(|c| {
                     let packed = compress(c, bytes, name).expect("room");
                     assert!(packed.len() <= bytes.len() + 40);
@@ -319,8 +339,10 @@ mod tests {
             let sum = bad.len() - 8;
             bad[sum] ^= 1;
             assert_eq!(decompress(c, &bad, "gzip"), Err(Fault::new("gzip: invalid checksum")));
-            let bomb = compress(c, &[0; 200_000], "zlib").expect("room").to_vec();
-            assert_eq!(decompress(c, &bomb, "zlib"), Err(Fault::FULL));
+            for name in ["zlib", "zstd"] {
+                let bomb = compress(c, &[0; 200_000], name).expect("room").to_vec();
+                assert_eq!(decompress(c, &bomb, name), Err(Fault::FULL), "{name}");
+            }
         });
     }
 }

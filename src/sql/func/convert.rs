@@ -67,7 +67,7 @@ pub(super) static FUNCS: &[Func] = &[
         "compress",
         TWO_TEXTS,
         "bytea",
-        "Text or octets compressed: zlib, gzip or flate (zstd is not built in).",
+        "Text or octets compressed: zlib, gzip, flate or zstd.",
         "cast(decompress(compress(\"hello\", \"gzip\"), \"gzip\"), \"string\")",
         "\"hello\"",
     )
@@ -76,7 +76,7 @@ pub(super) static FUNCS: &[Func] = &[
         "decompress",
         TWO_TEXTS,
         "bytea",
-        "The octets behind compressed ones: zlib, gzip or flate (zstd is not built in).",
+        "The octets behind compressed ones: zlib, gzip, flate or zstd.",
         "cast(decompress(decode(\"y0jNyckHAA==\", \"base64\"), \"flate\"), \"string\")",
         "\"hello\"",
     )
