@@ -363,6 +363,8 @@ impl Exchange {
         self.status = status;
         self.head = len;
         self.keep_alive = !close && (keep || version == 1);
+        // 204 has neither length nor coding (RFC 9110 §8.6): a server that says otherwise may send content that belongs to no request.
+        self.keep_alive &= status != 204 || (!coded && length.is_none_or(|length| length == 0));
         // RFC 9112 §6.3, in its order.
         self.phase = if self.head_request || matches!(status, 204 | 304) {
             Phase::Done
@@ -520,6 +522,8 @@ mod tests {
             ("GET", b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 1\r\n\r\nx", 200, b"x", false),
             ("HEAD", b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n", 200, b"", true),
             ("POST", b"HTTP/1.1 204 No Content\r\n\r\n", 204, b"", true),
+            ("POST", b"HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n", 204, b"", true),
+            ("POST", b"HTTP/1.1 204 No Content\r\nContent-Length: 2\r\n\r\n", 204, b"", false),
             ("POST", b"HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n", 304, b"", true),
             (
                 "POST",

@@ -9,6 +9,8 @@ use std::{
     time::Duration,
 };
 
+mod peers;
+
 use serde_json::json;
 
 use super::*;
