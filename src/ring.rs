@@ -83,12 +83,16 @@ struct Reader {
 #[derive(Debug)]
 pub struct Ring<B> {
     buf: B,
+    /// Usable bytes of it.
+    capacity: usize,
     overflow: Overflow,
     /// Second bound, in records.
     records_max: Option<usize>,
     /// Byte positions only grow; a place in the buffer is position modulo capacity.
     head: u64,
     tail: u64,
+    /// The last position at or before the head whose place is the front of the buffer.
+    lap: u64,
     records: usize,
     /// Bytes of records that have left.
     drained: u64,
@@ -117,12 +121,15 @@ const PADDING: u32 = u32::MAX;
 impl<B: AsRef<[u8]> + AsMut<[u8]>> Ring<B> {
     /// An empty ring over `buf` (a length that is no multiple of 8 loses the rest), with room for `readers` readers.
     pub fn new(buf: B, readers: usize, overflow: Overflow, records_max: Option<usize>) -> Self {
+        let capacity = buf.as_ref().len() / ALIGN * ALIGN;
         Self {
             buf,
+            capacity,
             overflow,
             records_max,
             head: 0,
             tail: 0,
+            lap: 0,
             records: 0,
             drained: 0,
             seq: 0,
@@ -133,8 +140,8 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Ring<B> {
     }
 
     /// Usable bytes.
-    pub fn capacity(&self) -> usize {
-        self.buf.as_ref().len() / ALIGN * ALIGN
+    pub const fn capacity(&self) -> usize {
+        self.capacity
     }
 
     /// Bytes that records take now, padding included.
@@ -257,7 +264,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Ring<B> {
         let padding = self.padding_for(total);
         if padding > 0 {
             self.write(self.place(self.head), &PADDING.to_le_bytes());
-            self.head += padding as u64;
+            self.advance_head(padding);
         }
         self.seq = seq;
         let at = self.place(self.head);
@@ -275,9 +282,17 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Ring<B> {
             self.write(at, part);
             at += part.len();
         }
-        self.head += total as u64;
+        self.advance_head(total);
         self.records += 1;
         Ok(self.seq)
+    }
+
+    const fn advance_head(&mut self, bytes: usize) {
+        self.head += bytes as u64;
+        // A record ends at the end of the buffer at the latest.
+        if self.head - self.lap >= self.capacity as u64 {
+            self.lap = self.head;
+        }
     }
 
     /// The record that `reader` sees next; `None` when it has seen all.
@@ -420,9 +435,10 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Ring<B> {
 
     /// An empty ring begins at the front of its buffer again.
     fn restart(&mut self) {
-        let start = self.head.next_multiple_of(self.capacity().max(1) as u64);
+        let start = if self.head == self.lap { self.lap } else { self.lap + self.capacity as u64 };
         self.head = start;
         self.tail = start;
+        self.lap = start;
         for reader in self.readers.iter_mut().flatten() {
             reader.read = start;
             reader.done = start;
@@ -451,8 +467,11 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Ring<B> {
         self.at_tail = self.readers.iter().flatten().filter(|r| r.done == tail).count();
     }
 
+    /// Where a position that is held, or the head, stands in the buffer: in the head's lap or in the one before.
+    #[inline]
     fn place(&self, position: u64) -> usize {
-        usize::try_from(position % self.capacity().max(1) as u64).unwrap_or(0)
+        let place = position.checked_sub(self.lap).unwrap_or_else(|| (position + self.capacity as u64).saturating_sub(self.lap));
+        usize::try_from(place).unwrap_or(0)
     }
 
     /// The position of the record at or behind `position`, past padding; `None` at the head.

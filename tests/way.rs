@@ -120,3 +120,74 @@ fn errors_are_counted_and_sent_when_asked() {
     assert_eq!(value("op_3_project_0_exceptions_total").as_deref(), Some("Int(1)"));
     assert_eq!(value("source_demo_0_records_in_total").as_deref(), Some("Int(2)"));
 }
+
+/// What a rule makes of readings from text to text, and by way of values: a sink that would leave a field out wants values.
+fn by_both_ways(sql: &str, options: &str, bodies: &[String]) {
+    let mut b = Bench::new(1);
+    b.stream(DEMO);
+    for (id, props) in [("a", r#"{"sendSingle":true}"#), ("b", r#"{"sendSingle":true,"excludeFields":["no such field"]}"#)] {
+        b.try_rule(&format!(r#"{{"id":"{id}","sql":"{sql}","actions":[{{"log":{props}}}],"options":{options}}}"#)).expect("a rule");
+    }
+    for body in bodies {
+        b.push("/api/data", body);
+    }
+    let logged = b.logged();
+    let (text, values) = logged.split_at(logged.len() / 2);
+    assert_eq!(text, values, "{sql} {bodies:?}");
+    let metrics = |id: &str| format!("{:?}", b.engine.metrics(id).expect("a run"));
+    assert_eq!(metrics("a"), metrics("b"), "{sql} {bodies:?}");
+}
+
+const WAYS: [(&str, &str); 8] = [
+    ("SELECT * FROM demo", "{}"),
+    ("SELECT * FROM demo WHERE a > 1.5", "{}"),
+    ("SELECT c, a, b FROM demo", "{}"),
+    ("SELECT c, a AS x, b FROM demo WHERE a >= 2 AND b != 'x'", "{}"),
+    ("SELECT c, a AS z, b AS y FROM demo", r#"{"sendNilField":true}"#),
+    ("SELECT a FROM demo WHERE b < 'y' AND 2 > a", r#"{"sendError":true}"#),
+    ("SELECT a, b FROM demo WHERE b = 'x' OR a = 3", "{}"),
+    ("SELECT a AS `q<`, b FROM demo", "{}"),
+];
+
+#[test]
+fn text_to_text_is_what_values_give() {
+    let bodies: Vec<String> = [
+        r#"{"a":2,"b":"y","c":null}"#,
+        r#"{"c":1.50,"b":"x","a":3.25}"#,
+        r#"{ "b" : "é<" , "a" : 1e2, "c":[1.0,"&",{"z":1,"y":2}] }"#,
+        r#"{"a":"7","b":5,"c":{"k":[true,false,null]}}"#,
+        r#"{"a":1e999,"b":"x"}"#,
+        r#"{"a":-0.0,"b":"\u0078","c":"\n"}"#,
+        r#"{"a":2,"a":4,"b":"x"}"#,
+        r#"{"\u0061":2,"b":"x"}"#,
+        r#"[{"a":5,"b":"x"},{"a":6,"b":"y","c":3}]"#,
+        r#"{"a<":1,"a":9,"b":"a"}"#,
+        "{}",
+        r#"{"z":1,"y":2,"a":123456789012345678,"b":"","x":0.0000001,"a_very_long_key_indeed":2,"a_very_long_key_inside":1}"#,
+    ]
+    .map(str::to_owned)
+    .to_vec();
+    for (sql, options) in WAYS {
+        by_both_ways(sql, options, &bodies);
+    }
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::test_runner::Config::with_cases(40))]
+    #[test]
+    fn text_to_text_is_what_values_give_of_any_reading(
+        readings in proptest::collection::vec(
+            proptest::collection::vec(("[abc]|[a-c]{9}|é|x<", "-?(0|[1-9][0-9]{0,17})(\\.[0-9]{1,8})?|\"[x-z&>|]{0,12}\"|null|true|\\[1, 2\\.0,\"a\"\\]|\\{\"b\":1,\"a\":2\\}"), 0..6),
+            1..6,
+        ),
+        way in 0_usize..WAYS.len(),
+    ) {
+        let body = |members: &Vec<(String, String)>| {
+            let members: Vec<_> = members.iter().map(|(key, value)| format!("\"{key}\": {value}")).collect();
+            format!("{{{}}}", members.join(","))
+        };
+        let bodies: Vec<String> = readings.iter().map(body).collect();
+        let (sql, options) = WAYS[way];
+        by_both_ways(sql, options, &bodies);
+    }
+}

@@ -287,7 +287,7 @@ impl Engine {
     fn queue(&mut self, at: usize, sender: &Sender<'_>, body: &[u8], now: Now, witness: &mut impl Witness) -> Reply {
         let Sender { head, peer, credential, .. } = *sender;
         let format = self.routes[at].format;
-        let checked = match self.index.check(format, body) {
+        let checked = match self.index.check(format, body, at) {
             Ok(checked) => checked,
             Err(error) => {
                 self.count(at, Reason::Malformed);

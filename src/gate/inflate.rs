@@ -61,7 +61,7 @@ impl Coding {
 /// [`UnknownCoding`]: a coding other than gzip, deflate and identity, more than one, or not the one that is demanded.
 pub fn coding(head: &Head<'_>, demanded: Option<Coding>) -> Result<Option<Coding>, UnknownCoding> {
     let mut announced = None;
-    for (_, value) in head.fields().filter(|(name, _)| name.eq_ignore_ascii_case("content-encoding")) {
+    for value in head.values("content-encoding") {
         for name in value.split(|&b| b == b',').map(<[u8]>::trim_ascii).filter(|name| !name.is_empty()) {
             let coding = match name {
                 _ if name.eq_ignore_ascii_case(b"identity") => continue,

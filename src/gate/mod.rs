@@ -14,4 +14,5 @@ pub mod meta;
 pub mod reason;
 pub mod replay;
 pub mod route;
+pub mod shape;
 pub mod witness;

@@ -15,6 +15,8 @@ pub const RESERVED: [&str; 9] = ["method", "path", "query", "remote", "arrived",
 pub struct Template {
     text: String,
     segments: Vec<Segment>,
+    /// There are no parameters.
+    literal: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,7 +78,8 @@ impl Template {
                 }
             });
         }
-        Ok(Self { text: text.to_owned(), segments })
+        let literal = segments.iter().all(|segment| matches!(segment, Segment::Literal(_)));
+        Ok(Self { text: text.to_owned(), segments, literal })
     }
 
     /// As it was written.
@@ -88,7 +91,8 @@ impl Template {
     /// True if the template matches a decoded path.
     #[must_use]
     pub fn matches(&self, path: &str) -> bool {
-        self.walk(path, |_, _| {})
+        // Most templates have no parameters, and match themselves alone.
+        if self.literal { path == self.text } else { self.walk(path, |_, _| {}) }
     }
 
     /// Calls `put` with each parameter's name and value; true if the template matches (parameters seen before a mismatch were

@@ -61,87 +61,45 @@ impl core::error::Error for JsonError {}
 ///
 /// # Errors
 /// [`JsonError`] with the first octet that RFC 8259 does not allow, or where nesting passes [`JSON_DEPTH`].
-pub fn check(text: &str, mut member: impl FnMut(Member)) -> Result<Top, JsonError> {
+pub fn check(text: &str, member: impl FnMut(Member)) -> Result<Top, JsonError> {
     let s = Scan { b: text.as_bytes() };
-    let mut stack = Stack::default();
-    let mut top = Top::Scalar;
-    let mut i = s.space(0);
-    let mut open: Option<Member> = None; // the top-level member whose value is being read
-    'value: loop {
-        // At the first octet of a value.
-        if stack.depth == 1 && top == Top::ObjectArray && s.at(i) != b'{' {
-            top = Top::Array;
+    let i = s.space(0);
+    let (top, end) = match s.at(i) {
+        b'{' => {
+            let first = s.space(i + 1);
+            (Top::Object, if s.at(first) == b'}' { first + 1 } else { s.members(first, member)? })
         }
-        let end = match s.at(i) {
-            b'"' => s.string(i + 1)?.0,
-            b'{' => {
-                if stack.depth == 0 {
-                    top = Top::Object;
-                }
-                stack.push(true).ok_or(JsonError { at: i, expected: "less nesting" })?;
-                i = s.space(i + 1);
-                if s.at(i) == b'}' {
-                    stack.pop();
-                    i + 1
-                } else {
-                    i = s.key(i, stack.depth == 1, &mut open)?;
-                    continue 'value;
-                }
-            }
-            b'[' => {
-                if stack.depth == 0 {
-                    top = Top::ObjectArray;
-                }
-                stack.push(false).ok_or(JsonError { at: i, expected: "less nesting" })?;
-                i = s.space(i + 1);
-                if s.at(i) == b']' {
-                    stack.pop();
-                    i + 1
-                } else {
-                    continue 'value;
-                }
-            }
-            b't' => s.word(i, b"true", "true")?,
-            b'f' => s.word(i, b"false", "false")?,
-            b'n' => s.word(i, b"null", "null")?,
-            b'-' | b'0'..=b'9' => s.number(i)?,
-            _ => return Err(JsonError { at: i, expected: "a value" }),
-        };
-        i = end;
-        // Behind a value: close whatever ends here.
-        loop {
-            if stack.depth == 1
-                && let Some(mut m) = open.take()
-            {
-                m.value_len = i - m.value_at;
-                member(m);
-            }
-            i = s.space(i);
-            if stack.depth == 0 {
-                if i < s.b.len() {
-                    return Err(JsonError { at: i, expected: "the end of the text" });
-                }
-                return Ok(top);
-            }
-            match (stack.in_object(), s.at(i)) {
-                (true, b',') => {
-                    i = s.space(i + 1);
-                    i = s.key(i, stack.depth == 1, &mut open)?;
-                    continue 'value;
-                }
-                (false, b',') => {
-                    i = s.space(i + 1);
-                    continue 'value;
-                }
-                (true, b'}') | (false, b']') => {
-                    stack.pop();
-                    i += 1;
-                }
-                (true, _) => return Err(JsonError { at: i, expected: "`,` or `}`" }),
-                (false, _) => return Err(JsonError { at: i, expected: "`,` or `]`" }),
-            }
-        }
+        b'[' => s.elements(i)?,
+        _ => (Top::Scalar, s.value(i, 0)?),
+    };
+    s.ends(end).map(|()| top)
+}
+
+/// Goes on behind a value of a top-level object, all of which was checked up to there.
+///
+/// # Errors
+/// As [`check`].
+pub fn check_rest(text: &str, at: usize, member: impl FnMut(Member)) -> Result<(), JsonError> {
+    let s = Scan { b: text.as_bytes() };
+    let end = match s.next_key(at)? {
+        Some(key) => s.members(key, member)?,
+        None => s.space(at) + 1,
+    };
+    s.ends(end)
+}
+
+/// Where the value of a top-level member begins, `at` standing behind its colon, and where it ends.
+///
+/// # Errors
+/// As [`check`].
+#[inline]
+pub fn check_value(text: &str, at: usize) -> Result<(usize, usize), JsonError> {
+    let s = Scan { b: text.as_bytes() };
+    if let Some(end) = s.quick(at) {
+        return Ok((at, end));
     }
+    let at = s.space(at);
+    s.slow(at, 1).map(|end| (at, end))
 }
 
 /// The members of a checked object, in the order written (a repeated key comes again).
@@ -297,8 +255,205 @@ impl Scan<'_> {
         i
     }
 
-    /// From a key's quote to the first octet of its value.
-    fn key(&self, i: usize, top: bool, open: &mut Option<Member>) -> Result<usize, JsonError> {
+    /// Nothing but white space from `i` on.
+    fn ends(&self, i: usize) -> Result<(), JsonError> {
+        let i = self.space(i);
+        if i < self.b.len() { Err(JsonError { at: i, expected: "the end of the text" }) } else { Ok(()) }
+    }
+
+    /// The members of a top-level object from a key on; behind its brace.
+    fn members(&self, mut i: usize, mut member: impl FnMut(Member)) -> Result<usize, JsonError> {
+        loop {
+            let key_at = i + 1;
+            let (key_end, escaped, value_at) = self.key(i)?;
+            let end = self.value(value_at, 1)?;
+            member(Member { key_at, key_len: key_end - key_at, escaped, value_at, value_len: end - value_at });
+            match self.next_key(end)? {
+                Some(key) => i = key,
+                None => return Ok(self.space(end) + 1),
+            }
+        }
+    }
+
+    /// Where the next key of an object should stand behind a value; `None` at the object's end.
+    fn next_key(&self, i: usize) -> Result<Option<usize>, JsonError> {
+        let i = self.space(i);
+        match self.at(i) {
+            b',' => Ok(Some(self.space(i + 1))),
+            b'}' => Ok(None),
+            _ => Err(JsonError { at: i, expected: "`,` or `}`" }),
+        }
+    }
+
+    /// A top-level array: what is in it, and behind its bracket.
+    fn elements(&self, i: usize) -> Result<(Top, usize), JsonError> {
+        let mut top = Top::ObjectArray;
+        let mut i = self.space(i + 1);
+        if self.at(i) == b']' {
+            return Ok((top, i + 1));
+        }
+        loop {
+            if self.at(i) != b'{' {
+                top = Top::Array;
+            }
+            i = self.space(self.value(i, 1)?);
+            match self.at(i) {
+                b',' => i = self.space(i + 1),
+                b']' => return Ok((top, i + 1)),
+                _ => return Err(JsonError { at: i, expected: "`,` or `]`" }),
+            }
+        }
+    }
+
+    /// Behind the value at `i`, around which so many lists and objects are open.
+    #[inline]
+    fn value(&self, i: usize, depth: usize) -> Result<usize, JsonError> {
+        if let Some(end) = self.quick(i) { Ok(end) } else { self.slow(i, depth) }
+    }
+
+    /// [`Scan::value`] of strings without escapes, of short numbers and of words; else, or where it cannot be told, `None`.
+    #[inline]
+    fn quick(&self, i: usize) -> Option<usize> {
+        let first = self.at(i);
+        if first == b'"' {
+            return self.plain(i + 1);
+        }
+        if first.is_ascii_digit() || first == b'-' {
+            return self.short(i + usize::from(first == b'-'));
+        }
+        let word = self.eight(i)?;
+        match u32::try_from(word & 0xffff_ffff) {
+            Ok(TRUE | NULL) => Some(i + 4),
+            Ok(FALS) if word >> 32 & 0xff == b'e' as u64 => Some(i + 5),
+            _ => None,
+        }
+    }
+
+    /// Behind a string without escapes whose text begins at `i`; `None` if it is no such string.
+    #[inline]
+    fn plain(&self, mut i: usize) -> Option<usize> {
+        while let Some(word) = self.eight(i) {
+            let hit = special(word);
+            if hit != 0 {
+                let bit = hit.trailing_zeros() & !7;
+                return ((word >> bit).to_le_bytes()[0] == b'"').then_some(i + (bit / 8) as usize + 1);
+            }
+            i += 8;
+        }
+        loop {
+            match self.at(i) {
+                b'"' => return Some(i + 1),
+                b'\\' | 0..=0x1f => return None,
+                _ => i += 1,
+            }
+        }
+    }
+
+    /// Behind a number, less its sign, that is a decimal of at most seven octets or whole and below sixteen; else `None`.
+    #[inline]
+    fn short(&self, i: usize) -> Option<usize> {
+        let word = self.eight(i)?;
+        let octet = |word: u64, bit: u32| (word >> (bit & 56)).to_le_bytes()[0];
+        let mut other = no_digits(word);
+        if other == 0 {
+            let word = self.eight(i + 8).filter(|_| octet(word, 0) != b'0')?;
+            other = no_digits(word);
+            let bit = other.trailing_zeros();
+            return (other != 0 && !matches!(octet(word, bit), b'.' | b'e' | b'E')).then_some(i + 8 + (bit / 8) as usize);
+        }
+        let mut bit = other.trailing_zeros();
+        // The mark of an octet is its highest bit.
+        if bit == 7 || bit > 15 && octet(word, 0) == b'0' {
+            return None;
+        }
+        if octet(word, bit) == b'.' {
+            other &= other - 1;
+            let point = bit;
+            bit = other.trailing_zeros();
+            if other == 0 || bit == point + 8 {
+                return None;
+            }
+        }
+        (octet(word, bit) | 0x20 != b'e').then_some(i + (bit / 8) as usize)
+    }
+
+    /// [`Scan::value`] of whatever there is.
+    #[inline(never)]
+    fn slow(&self, i: usize, depth: usize) -> Result<usize, JsonError> {
+        match self.at(i) {
+            b'"' => Ok(self.string(i + 1)?.0),
+            b'-' | b'0'..=b'9' => self.number(i),
+            b'{' | b'[' => self.nested(i, depth),
+            b't' => self.word(i, b"true", "true"),
+            b'f' => self.word(i, b"false", "false"),
+            b'n' => self.word(i, b"null", "null"),
+            _ => Err(JsonError { at: i, expected: "a value" }),
+        }
+    }
+
+    /// Behind the list or object that begins at `i`.
+    #[inline(never)]
+    fn nested(&self, mut i: usize, around: usize) -> Result<usize, JsonError> {
+        let mut stack = Stack::within(around);
+        loop {
+            // At the first octet of a value.
+            i = match self.at(i) {
+                open @ (b'{' | b'[') => {
+                    let object = open == b'{';
+                    stack.push(object).ok_or(JsonError { at: i, expected: "less nesting" })?;
+                    i = self.space(i + 1);
+                    if self.at(i) == if object { b'}' } else { b']' } {
+                        stack.pop();
+                        i + 1
+                    } else {
+                        if object {
+                            i = self.key(i)?.2;
+                        }
+                        continue;
+                    }
+                }
+                _ => self.value(i, stack.depth)?,
+            };
+            // Behind a value: close whatever ends here.
+            loop {
+                if stack.depth == around {
+                    return Ok(i);
+                }
+                i = self.space(i);
+                match (stack.in_object(), self.at(i)) {
+                    (true, b',') => {
+                        i = self.key(self.space(i + 1))?.2;
+                        break;
+                    }
+                    (false, b',') => {
+                        i = self.space(i + 1);
+                        break;
+                    }
+                    (true, b'}') | (false, b']') => {
+                        stack.pop();
+                        i += 1;
+                    }
+                    (true, _) => return Err(JsonError { at: i, expected: "`,` or `}`" }),
+                    (false, _) => return Err(JsonError { at: i, expected: "`,` or `]`" }),
+                }
+            }
+        }
+    }
+
+    /// From a key's quote: where its text ends, whether it holds an escape, and where its value begins.
+    #[inline]
+    fn key(&self, i: usize) -> Result<(usize, bool, usize), JsonError> {
+        if self.at(i) == b'"'
+            && let Some(end) = self.plain(i + 1)
+            && self.at(end) == b':'
+        {
+            return Ok((end - 1, false, self.space(end + 1)));
+        }
+        self.slow_key(i)
+    }
+
+    #[inline(never)]
+    fn slow_key(&self, i: usize) -> Result<(usize, bool, usize), JsonError> {
         if self.at(i) != b'"' {
             return Err(JsonError { at: i, expected: "a key in double quotes" });
         }
@@ -307,11 +462,13 @@ impl Scan<'_> {
         if self.at(colon) != b':' {
             return Err(JsonError { at: colon, expected: "`:`" });
         }
-        let value = self.space(colon + 1);
-        if top {
-            *open = Some(Member { key_at: i + 1, key_len: end - i - 2, escaped, value_at: value, value_len: 0 });
-        }
-        Ok(value)
+        Ok((end - 1, escaped, self.space(colon + 1)))
+    }
+
+    /// Eight octets from `i` on, where there are so many.
+    #[inline]
+    fn eight(&self, i: usize) -> Option<u64> {
+        Some(u64::from_le_bytes(*self.b.get(i..)?.first_chunk()?))
     }
 
     /// From behind an opening quote to behind the closing one; whether an escape was met.
@@ -319,7 +476,7 @@ impl Scan<'_> {
         let mut escaped = false;
         loop {
             // Eight octets at a time while none of them is a quote, a backslash or a control.
-            while let Some(word) = self.b.get(i..i + 8).and_then(|w| w.try_into().ok()).map(u64::from_le_bytes) {
+            while let Some(word) = self.eight(i) {
                 let hit = special(word);
                 if hit != 0 {
                     i += (hit.trailing_zeros() / 8) as usize;
@@ -433,14 +590,31 @@ const fn special(word: u64) -> u64 {
     (quote | slash | control) & HIGH
 }
 
+const TRUE: u32 = u32::from_le_bytes(*b"true");
+const NULL: u32 = u32::from_le_bytes(*b"null");
+const FALS: u32 = u32::from_le_bytes(*b"fals");
+
+/// High bit set in each octet of `word` that is no decimal digit.
+const fn no_digits(word: u64) -> u64 {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    let digit = word ^ (ONES * b'0' as u64);
+    // Nothing carries into the next octet: 0x7f + 0x76 is below 0x100.
+    (((digit & !HIGH) + ONES * 0x76) | digit) & HIGH
+}
+
 /// Which levels are objects, a bit each.
-#[derive(Default)]
 struct Stack {
     bits: [u64; JSON_DEPTH.div_ceil(64)],
     depth: usize,
 }
 
 impl Stack {
+    /// Inside of `depth` levels that are somebody else's.
+    const fn within(depth: usize) -> Self {
+        Self { bits: [0; JSON_DEPTH.div_ceil(64)], depth }
+    }
+
     fn push(&mut self, object: bool) -> Option<()> {
         if self.depth >= JSON_DEPTH {
             return None;

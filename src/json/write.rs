@@ -108,8 +108,8 @@ pub fn string(out: &mut Out<'_>, text: &str) -> Result<(), Full> {
     let b = text.as_bytes();
     let mut from = 0;
     let mut i = 0;
-    while let Some(plain) = b.get(i..).and_then(|rest| rest.iter().position(|c| SPECIAL[usize::from(*c)])) {
-        i += plain;
+    while let Some(at) = next_special(b, i) {
+        i = at;
         let c = b[i];
         let (len, escape): (usize, &str) = match c {
             b'"' => (1, "\\\""),
@@ -141,6 +141,44 @@ pub fn string(out: &mut Out<'_>, text: &str) -> Result<(), Full> {
     }
     out.bytes(&b[from..])?;
     out.byte(b'"')
+}
+
+/// Where the next octet that [`string`] may not write as it is stands, from `i` on.
+fn next_special(b: &[u8], mut i: usize) -> Option<usize> {
+    let special = |c: &u8| SPECIAL[usize::from(*c)];
+    loop {
+        let rest = b.get(i..)?;
+        let Some(octets) = rest.first_chunk::<8>() else { return rest.iter().position(special).map(|at| i + at) };
+        let word = u64::from_le_bytes(*octets);
+        let control = word.wrapping_sub(ONES * 0x20) & !word;
+        if (control | zeros(word ^ (ONES * b'"' as u64)) | markup(word)) & HIGH != 0
+            && let Some(at) = octets.iter().position(special)
+        {
+            return Some(i + at);
+        }
+        i += 8;
+    }
+}
+
+/// Whether a checked JSON string, with or without its quotes, is spelled as [`string`] spells it; false too for a few that are.
+#[must_use]
+#[inline]
+pub(crate) fn is_bare(text: &[u8]) -> bool {
+    let (words, rest) = text.as_chunks::<8>();
+    words.iter().all(|word| markup(u64::from_le_bytes(*word)) & HIGH == 0) && rest.iter().all(|c| *c == b'"' || !SPECIAL[usize::from(*c)])
+}
+
+const ONES: u64 = 0x0101_0101_0101_0101;
+const HIGH: u64 = 0x8080_8080_8080_8080;
+
+/// The lowest octet that is zero has its high bit set, and no octet below it.
+const fn zeros(word: u64) -> u64 {
+    word.wrapping_sub(ONES) & !word
+}
+
+/// [`zeros`] of what is `&`, 0xe2, or one of `<`, `>` and the backslash; with the last three come `^`, `|`, `~` and some controls.
+const fn markup(word: u64) -> u64 {
+    zeros(word & (ONES * 0x9d) ^ (ONES * 0x1c)) | zeros(word ^ (ONES * b'&' as u64)) | zeros(word ^ (ONES * 0xe2))
 }
 
 /// Octets that a string cannot hold as they are, or that begin what it cannot.

@@ -234,7 +234,7 @@ pub(super) fn run(
                 match aggregates.and_then(|()| ev.holds(filter, "Where")) {
                     Ok(true) => {
                         if !again {
-                            select.hit(ev);
+                            select.hit(ev.ctx.event.time.0);
                         }
                         Some(true)
                     }

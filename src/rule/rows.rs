@@ -7,6 +7,7 @@ use crate::decode::{self, strict::Strict};
 use crate::encode::Format;
 use crate::eval::row::Row;
 use crate::gate::body::{self, FLAG_DISTINCT, FLAG_INDEXED, FLAG_OBJECT, FLAG_ROWS};
+use crate::json::name::Name;
 use crate::json::scan;
 use crate::ring::Record;
 use crate::source::StreamSpec;
@@ -113,6 +114,7 @@ struct Pick {
     slot: u16,
     source: u8,
     hint: u16,
+    name: Name,
 }
 
 /// Which part of the columns to decode.
@@ -132,8 +134,8 @@ impl Picks {
     pub fn new(plan: &Plan, first: &[Slot]) -> Self {
         let mut list: Vec<Pick> = Vec::new();
         for (i, kind) in plan.slots.iter().enumerate() {
-            if let SlotKind::Column { source, .. } = kind {
-                list.push(Pick { slot: slot_at(i).0, source: *source, hint: 0 });
+            if let SlotKind::Column { source, name, .. } = kind {
+                list.push(Pick { slot: slot_at(i).0, source: *source, hint: 0, name: Name::new(name) });
             }
         }
         list.sort_by_key(|pick| !first.contains(&Slot(pick.slot)));
@@ -145,11 +147,6 @@ impl Picks {
     #[must_use]
     pub const fn waits(&self) -> bool {
         self.first > 0
-    }
-
-    /// Where the column of a slot was found last.
-    pub(super) fn hint(&mut self, slot: Slot) -> Option<&mut u16> {
-        self.list.iter_mut().find(|pick| pick.slot == slot.0).map(|pick| &mut pick.hint)
     }
 
     /// Decodes the columns of `source` that the plan names into `row`.
@@ -177,7 +174,7 @@ impl Picks {
                 };
                 for pick in self.list.get_mut(range).unwrap_or_default().iter_mut().filter(|pick| pick.source == source) {
                     let Some(SlotKind::Column { name, typ, .. }) = plan.slots.get(usize::from(pick.slot)) else { continue };
-                    if let Some(value) = body::find(index, body, name.as_bytes(), &mut pick.hint) {
+                    if let Some(value) = body::find(index, body, &pick.name, &mut pick.hint) {
                         row.set(Slot(pick.slot), Some(decode(name, value, typ.as_ref(), spec, scratch)?));
                     }
                 }

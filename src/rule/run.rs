@@ -8,7 +8,7 @@ use core::cell::{Cell, RefCell};
 use core::time::Duration;
 use std::sync::Arc;
 
-use super::direct::{Quick, quick};
+use super::direct::Shortcut;
 use super::held::Held;
 use super::limit::{Limiter, Turn};
 use super::memory::{shares, slots_of};
@@ -144,7 +144,7 @@ pub struct Rule {
     pub(super) picks: Picks,
     /// Its rows take the short way of [`super::direct`].
     pub(super) direct: bool,
-    pub(super) quick: Vec<Quick>,
+    pub(super) shortcut: Option<Shortcut>,
     /// The row that was read last must be offered again: its window is emitted first.
     again: bool,
 }
@@ -168,14 +168,14 @@ impl Rule {
         windowed.set_time_slots(unit.time_slots.clone());
         let analytic = Memory::new(Pages::new(shares.analytic));
         let direct = super::direct::fits(&unit, &windowed);
-        let lazily = direct && super::direct::decodes_lazily(&unit);
-        let first = unit.plan.filter.as_ref().filter(|_| lazily).map(|filter| slots_of(filter, &unit.plan)).unwrap_or_default();
+        let shortcut = if direct { Shortcut::of(&unit) } else { None };
+        let first = unit.plan.filter.as_ref().filter(|_| shortcut.is_some()).map(|filter| slots_of(filter, &unit.plan)).unwrap_or_default();
         Self {
             windowed,
             analytic,
             picks: Picks::new(&unit.plan, &first),
             direct,
-            quick: if lazily { quick(&unit) } else { Vec::new() },
+            shortcut,
             again: false,
             unit,
             inputs,

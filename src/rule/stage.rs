@@ -2,6 +2,7 @@
 
 use core::cell::{Cell, RefCell};
 
+use super::line::Line;
 use super::ops::{OpIndex, Ops, SourceOps};
 use super::project::{Projection, Shaping};
 use crate::eval::analytic::Memory;
@@ -85,6 +86,19 @@ impl Deliver<'_> {
         self.offer(list.as_bytes(), false, |sink, scratch, now| sink.accept(list, scratch, now, &template));
     }
 
+    /// One row that `write` makes text of, `[{…}]`. False: it did not, or a sink has no room for it now; nothing happened then.
+    pub(super) fn line(&mut self, write: impl FnOnce(&mut [u8]) -> Option<usize>) -> bool {
+        let Some(len) = write(self.scratch.line()) else { return false };
+        let Some(line) = self.scratch.line().get(..len) else { return false };
+        if !self.sinks.iter().all(|sink| sink.has_room(line)) {
+            return false;
+        }
+        for sink in self.sinks.iter_mut() {
+            sink.accept_line(line, self.now);
+        }
+        true
+    }
+
     pub(super) fn error(&mut self, fault: Fault<'_>) {
         if self.send_error {
             self.offer(fault.text.as_bytes(), true, |sink, scratch, now| sink.accept_error(fault.text, scratch, now));
@@ -165,7 +179,7 @@ impl Select<'_> {
         match ev.holds(filter, "Where") {
             Ok(true) => {
                 self.ops.at(op).give(1);
-                self.hit(ev);
+                self.hit(ev.ctx.event.time.0);
                 true
             }
             Ok(false) => false,
@@ -185,9 +199,30 @@ impl Select<'_> {
     }
 
     /// The rule's condition held once more.
-    pub(super) const fn hit(&mut self, ev: &Evaluator<'_, '_>) {
+    pub(super) const fn hit(&mut self, time_ms: i64) {
         self.hits.count += 1;
-        self.hits.time = ev.ctx.event.time.0;
+        self.hits.time = time_ms;
+    }
+
+    /// SELECT of a row that met WHERE, from text to text. False: it has to be evaluated, and nothing happened.
+    pub(super) fn line(&mut self, line: &mut Line, object: &[u8], index: &[u8], work: &mut [u8]) -> bool {
+        self.deliver.line(|out| line.write(object, index, work, out))
+    }
+
+    /// A row went by [`Select::line`]: it counts as others do.
+    pub(super) fn went(&mut self, has_filter: bool, time_ms: i64) {
+        if has_filter {
+            let op = self.ops.filter.or(self.ops.window_filter).unwrap_or(self.ops.project);
+            self.ops.at(op).pass(self.now.wall);
+        }
+        self.hit(time_ms);
+        self.agg_hit(time_ms);
+        self.ops.at(self.ops.project).pass(self.now.wall);
+    }
+
+    const fn agg_hit(&mut self, time_ms: i64) {
+        self.agg_hits.count += 1;
+        self.agg_hits.time = time_ms;
     }
 
     /// The fields of SELECT; `None` when one failed.
@@ -196,12 +231,11 @@ impl Select<'_> {
         self.ops.at(project).take(self.now.wall);
         self.ops.at(project).messages_processed_total += 1;
         if ev.plan.filter.is_none() {
-            self.hit(ev);
+            self.hit(ev.ctx.event.time.0);
         }
         match self.compute(ev) {
             Ok(projection) => {
-                self.agg_hits.count += 1;
-                self.agg_hits.time = ev.ctx.event.time.0;
+                self.agg_hit(ev.ctx.event.time.0);
                 Some(projection)
             }
             Err(fault) => {

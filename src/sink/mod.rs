@@ -221,6 +221,11 @@ impl SinkScratch {
         }
     }
 
+    /// Where a rule writes the text of a row, for [`SinkUnit::accept_line`].
+    pub fn line(&mut self) -> &mut [u8] {
+        &mut self.payload
+    }
+
     /// Bytes it takes, for the memory bill.
     #[must_use]
     pub fn bytes(limits: &Limits) -> usize {
@@ -429,6 +434,7 @@ pub fn build(kind: &str, props: &Map<String, Json>, env: &SinkEnv<'_>) -> Result
         // A cache in memory is bounded by OUTBOX_BYTES alone.
         payloads: common.buffer_length.and_then(|n| usize::try_from(n).ok()).filter(|_| !common.enable_cache),
         loses,
+        discards: matches!(sort, Sort::Nop { log: false }),
         resend_interval: common.resend_interval,
         retry_for: common.retry_for,
     })?;
@@ -525,6 +531,23 @@ impl SinkUnit {
             file.take_header(core::str::from_utf8(header.written()).unwrap_or(""));
         }
         accept
+    }
+
+    /// True if rows may come as the JSON text that they leave as.
+    #[must_use]
+    pub fn takes_lines(&self) -> bool {
+        self.pipeline.takes_lines()
+    }
+
+    /// Whether [`SinkUnit::accept_line`] has room now.
+    #[must_use]
+    pub fn has_room(&self, line: &[u8]) -> bool {
+        self.out.has_room(line)
+    }
+
+    /// One message of one row, as the text of a list: `[{…}]`. What there is no room for is lost.
+    pub fn accept_line(&mut self, line: &[u8], now: Now) {
+        self.pipeline.accept_line(line, &mut self.out, now);
     }
 
     /// An error of the rule, where `sendError` is set: bare text, or a row `{"error": text}` for a sink that takes rows.
@@ -639,7 +662,7 @@ impl SinkUnit {
     /// Payloads that were put into the outbox so far.
     #[must_use]
     pub const fn taken_total(&self) -> u64 {
-        self.out.last_seq()
+        self.out.taken_total()
     }
 
     /// Payloads that have not left.

@@ -73,6 +73,9 @@ pub(super) struct Outbox {
     ring: Ring<Pages>,
     reader: ReaderId,
     loses: bool,
+    /// Payloads go nowhere, and count as delivered at once.
+    discards: bool,
+    discarded_total: u64,
     first_pause: Duration,
     retry_for: Duration,
     pub(super) sink: OpStats,
@@ -97,6 +100,8 @@ pub(super) struct Bounds {
     pub(super) payloads: Option<usize>,
     /// Whether a full outbox loses its oldest payload.
     pub(super) loses: bool,
+    /// Whether its payloads go nowhere.
+    pub(super) discards: bool,
     pub(super) resend_interval: Duration,
     pub(super) retry_for: Duration,
 }
@@ -123,6 +128,8 @@ impl Outbox {
             ring,
             reader,
             loses: bounds.loses,
+            discards: bounds.discards,
+            discarded_total: 0,
             first_pause,
             retry_for: bounds.retry_for,
             sink: OpStats::default(),
@@ -139,8 +146,19 @@ impl Outbox {
         })
     }
 
+    /// Whether [`Outbox::push`] of a payload without a head would take it as it should, changing nothing.
+    pub(super) fn has_room(&self, body: &[u8]) -> bool {
+        self.discards || !self.blocked && self.ring.admits(&Parts { body, ..Parts::default() }).is_ok()
+    }
+
     /// Takes a payload. False: no room, and the outbox does not lose; nothing changed.
     pub(super) fn push(&mut self, meta: &[u8], body: &[u8], now: Now) -> bool {
+        if self.discards {
+            self.discarded_total += 1;
+            self.sink.pass(now.wall);
+            self.conn.last_try = now.wall;
+            return true;
+        }
         let lost_before = self.ring.lost(self.reader);
         let held_before = self.flying_is_held();
         let parts = Parts { time_ms: now.wall.0, meta, body, ..Parts::default() };
@@ -263,9 +281,9 @@ impl Outbox {
         self.sink.buffer_length = self.waiting() as u64;
     }
 
-    /// Number of the newest payload.
-    pub(super) const fn last_seq(&self) -> u64 {
-        self.ring.last_seq()
+    /// Payloads that were taken.
+    pub(super) const fn taken_total(&self) -> u64 {
+        self.ring.last_seq() + self.discarded_total
     }
 
     /// Payloads not gone yet, the one in hand included.
@@ -389,7 +407,8 @@ mod tests {
     use super::*;
 
     fn outbox(loses: bool, payloads: Option<usize>, bytes: usize) -> Outbox {
-        let bounds = Bounds { bytes, payloads, loses, resend_interval: Duration::ZERO, retry_for: Duration::from_secs(60) };
+        let bounds =
+            Bounds { bytes, payloads, loses, discards: false, resend_interval: Duration::ZERO, retry_for: Duration::from_secs(60) };
         Outbox::new(&bounds).expect("sound")
     }
 

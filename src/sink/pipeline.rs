@@ -175,6 +175,29 @@ impl Pipeline {
         Accept::Taken
     }
 
+    /// True if the text of a row's JSON is what leaves, and a row is a payload.
+    pub(super) fn takes_lines(&self) -> bool {
+        matches!(self.form, Form::Bytes)
+            && self.encoding.format() == Format::Json
+            && self.shape.is_bare()
+            && self.dynamics.is_empty()
+            && self.batch.is_none()
+            && self.squeeze.is_none()
+            && !self.omit_if_empty
+    }
+
+    /// One row, as the text of a list. It counts as in [`Pipeline::accept`].
+    pub(super) fn accept_line(&mut self, line: &[u8], out: &mut Outbox, now: Now) {
+        let row = if let ([_, row @ .., _], true) = (line, self.send_single) { row } else { line };
+        let transform = self.op(self.steps.transform);
+        transform.take(now.wall);
+        transform.messages_processed_total += 1;
+        if out.push(&[], row, now) {
+            self.op(self.steps.transform).give(1);
+            self.leave(now);
+        }
+    }
+
     /// An error in place of rows. False: no room.
     pub(super) fn error(&mut self, text: &str, out: &mut Outbox, scratch: &mut SinkScratch, now: Now) -> bool {
         if matches!(self.form, Form::Rows(_)) {

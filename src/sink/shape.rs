@@ -51,6 +51,11 @@ impl Shape {
         self.template.is_none() && self.data_field.is_none()
     }
 
+    /// True if rows stay as they are.
+    pub(super) const fn is_bare(&self) -> bool {
+        self.is_by_row() && self.fields.is_empty() && self.exclude.is_empty()
+    }
+
     /// Shapes one message, `buf` takes a template's text.
     ///
     /// # Errors

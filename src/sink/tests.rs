@@ -110,9 +110,9 @@ fn payloads() {
         ("rest", "{}", &[ROW, r#"[{"id":2,"temp":30.0}]"#][..], &[ROW, r#"[{"id":2,"temp":30}]"#][..]),
         ("log", "{}", &[r#"[{"s":"é <b> \"q\""}]"#], &[r#"[{"s":"é \u003cb\u003e \"q\""}]"#]),
         ("log", r#"{"sendSingle":true}"#, &[r#"[{"b":1,"a":null},{"a":2}]"#], &[r#"{"a":null,"b":1}"#, r#"{"a":2}"#]),
-        ("nop", "{}", &["[{}]", "[]"], &["[{}]", "[]"]),
-        ("nop", r#"{"omitIfEmpty":true}"#, &["[{}]", "[]"], &["[{}]"]),
-        ("nop", r#"{"omitIfEmpty":true,"sendSingle":true}"#, &[r#"[{},{"a":1}]"#], &[r#"{"a":1}"#]),
+        ("nop", r#"{"log":true}"#, &["[{}]", "[]"], &["[{}]", "[]"]),
+        ("nop", r#"{"log":true,"omitIfEmpty":true}"#, &["[{}]", "[]"], &["[{}]"]),
+        ("nop", r#"{"log":true,"omitIfEmpty":true,"sendSingle":true}"#, &[r#"[{},{"a":1}]"#], &[r#"{"a":1}"#]),
         ("log", r#"{"excludeFields":["name","id"],"sendSingle":true}"#, &[ROW], &[r#"{"temp":21.5}"#]),
         ("log", r#"{"excludeFields":["name"]}"#, &[ROW], &[r#"[{"id":1,"temp":21.5}]"#]),
         ("log", r#"{"fields":["temp","x"]}"#, &[ROW], &[r#"[{"temp":21.5,"x":null}]"#]),
@@ -161,6 +161,45 @@ fn payloads() {
         }
         assert_eq!(bench.sent(), want, "{kind} {props}");
     }
+}
+
+#[test]
+fn what_goes_nowhere_counts_as_delivered_at_once() {
+    let mut bench = Bench::new("nop", r#"{"sendSingle":true}"#);
+    for _ in 0..3 {
+        assert_eq!(bench.push(r#"[{"a":1},{"a":2}]"#), Accept::Taken);
+    }
+    assert_eq!(bench.sent(), Vec::<String>::new());
+    let sink = bench.unit.ops().last().expect("the sink").stats;
+    assert_eq!((sink.records_in_total, sink.records_out_total, sink.messages_processed_total, sink.buffer_length), (6, 6, 6, 0));
+    assert_eq!((bench.unit.taken_total(), bench.unit.waiting()), (6, 0));
+}
+
+#[test]
+fn a_row_that_comes_as_text_is_the_payload_that_it_would_be() {
+    for (kind, props, want) in [("log", "{}", ROW), ("log", r#"{"sendSingle":true}"#, &ROW[1..ROW.len() - 1]), ("rest", "{}", ROW)] {
+        let (mut text, mut packed) = (Bench::new(kind, props), Bench::new(kind, props));
+        assert!(text.unit.takes_lines() && text.unit.has_room(ROW.as_bytes()));
+        text.unit.accept_line(ROW.as_bytes(), text.now);
+        assert_eq!(packed.push(ROW), Accept::Taken);
+        assert_eq!(text.sent(), [want]);
+        assert_eq!(packed.sent(), [want]);
+        let counts = |bench: &Bench| bench.unit.ops().map(|op| format!("{} {:?}", op.name, op.stats)).collect::<Vec<_>>();
+        assert_eq!(counts(&text), counts(&packed));
+    }
+    for props in [
+        r#"{"fields":["id"]}"#,
+        r#"{"excludeFields":["id"]}"#,
+        r#"{"dataField":"id"}"#,
+        r#"{"dataTemplate":"x"}"#,
+        r#"{"omitIfEmpty":true}"#,
+        r#"{"format":"delimited"}"#,
+        r#"{"compression":"gzip"}"#,
+        r#"{"batchSize":2}"#,
+    ] {
+        assert!(!Bench::new("log", props).unit.takes_lines(), "{props}");
+    }
+    assert!(!Bench::new("memory", r#"{"topic":"t"}"#).unit.takes_lines());
 }
 
 #[test]

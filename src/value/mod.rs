@@ -2,10 +2,12 @@
 //!
 //! * [`scratch`]: the bump memory that functions write into, reset per row.
 //! * [`packed`]: the one tagged encoding for what is not copied from input (lists, objects, state, window rows, memory topics).
+//! * [`forward`]: JSON from text to text, without values in between.
 //! * [`text`]: Go's spelling of values (`%v`), of their types, and of times.
 //!
 //! Equality, order and key text are defined on values, never on how the input spelled them.
 
+pub mod forward;
 pub mod key;
 pub mod packed;
 pub mod scratch;

@@ -60,18 +60,18 @@ impl FramingError {
 ///
 /// # Errors
 /// A [`FramingError`] for everything that is not exactly one plain Content-Length, or exactly `chunked`, or neither.
-pub fn decide<'f>(version: Version, fields: impl Iterator<Item = (&'f str, &'f [u8])>) -> Result<Framing, FramingError> {
+pub fn decide<'f>(version: Version, fields: impl Iterator<Item = (&'f [u8], &'f [u8])>) -> Result<Framing, FramingError> {
     let mut length = None;
     let mut coded = false;
     let mut chunked = false;
     let mut other = false;
     for (name, value) in fields {
-        if name.len() == 14 && name.eq_ignore_ascii_case("content-length") {
+        if name.len() == 14 && name.eq_ignore_ascii_case(b"content-length") {
             let value = parse_length(value)?;
             if length.replace(value).is_some() {
                 return Err(FramingError::RepeatedLength);
             }
-        } else if name.len() == 17 && name.eq_ignore_ascii_case("transfer-encoding") {
+        } else if name.len() == 17 && name.eq_ignore_ascii_case(b"transfer-encoding") {
             coded = true;
             for coding in list(value) {
                 if coding.eq_ignore_ascii_case(b"chunked") {
@@ -126,7 +126,7 @@ mod tests {
     use super::*;
 
     fn judged(version: Version, fields: &[(&'static str, &'static str)]) -> Result<Framing, FramingError> {
-        decide(version, fields.iter().map(|(n, v)| (*n, v.as_bytes())))
+        decide(version, fields.iter().map(|(n, v)| (n.as_bytes(), v.as_bytes())))
     }
 
     macro_rules! framing {

@@ -18,7 +18,7 @@
 use core::{fmt, mem::MaybeUninit, str};
 
 use scan::{LINE_SLACK, request_line};
-use target::{after_scheme, has_dot_segments, is_host, is_path_octet, percent_decode};
+use target::{PATH_OCTETS, after_scheme, has_dot_segments, is_host, percent_decode};
 
 use super::{
     framing::{self, Framing, FramingError},
@@ -288,13 +288,19 @@ impl<'b> Head<'b> {
     /// The value of the first field called `name` (any case).
     #[must_use]
     pub fn field(&self, name: &str) -> Option<&'b [u8]> {
-        self.fields().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+        self.values(name).next()
+    }
+
+    /// The values of the fields called `name` (any case), in order.
+    pub fn values(&self, name: &str) -> impl Iterator<Item = &'b [u8]> {
+        let Self { bytes, info } = *self;
+        info.octets(bytes).filter(move |(n, _)| n.eq_ignore_ascii_case(name.as_bytes())).map(|(_, value)| value)
     }
 
     /// How many fields are called `name` (any case). A credential given twice is no credential.
     #[must_use]
     pub fn field_count(&self, name: &str) -> usize {
-        self.fields().filter(|(n, _)| n.eq_ignore_ascii_case(name)).count()
+        self.values(name).count()
     }
 
     /// All fields in order, values without the white space around them.
@@ -418,24 +424,24 @@ impl HeadInfo {
         let mut close = false;
         let mut keep = false;
         let mut expect_continue = false;
-        for (name, value) in self.fields(bytes) {
-            if name.eq_ignore_ascii_case("host") {
+        for (name, value) in self.octets(bytes) {
+            if name.eq_ignore_ascii_case(b"host") {
                 if host.replace(value).is_some() {
                     return Err(HeadError::RepeatedHost);
                 }
-            } else if name.eq_ignore_ascii_case("expect") && self.version == Version::Http11 {
+            } else if name.eq_ignore_ascii_case(b"expect") && self.version == Version::Http11 {
                 if !list(value).all(|expectation| expectation.eq_ignore_ascii_case(b"100-continue")) {
                     return Err(HeadError::UnknownExpectation);
                 }
                 expect_continue = true;
-            } else if name.eq_ignore_ascii_case("connection") {
+            } else if name.eq_ignore_ascii_case(b"connection") {
                 for option in list(value) {
                     close |= option.eq_ignore_ascii_case(b"close");
                     keep |= option.eq_ignore_ascii_case(b"keep-alive");
                 }
             }
         }
-        self.framing = framing::decide(self.version, self.fields(bytes)).map_err(HeadError::Framing)?;
+        self.framing = framing::decide(self.version, self.octets(bytes)).map_err(HeadError::Framing)?;
         self.expect_continue = expect_continue && !matches!(self.framing, Framing::Empty | Framing::Length(0));
         self.keep_alive = !close && (keep || self.version == Version::Http11);
         match host {
@@ -478,7 +484,7 @@ impl HeadInfo {
         if query.is_some_and(|query| query.iter().any(|b| !b.is_ascii_graphic() || *b == b'#')) {
             return Err(HeadError::BadTarget);
         }
-        if !path.iter().all(|&b| is_path_octet(b)) {
+        if !path.iter().all(|&b| PATH_OCTETS[usize::from(b)]) {
             return Err(HeadError::BadTarget);
         }
         self.encoded = path.contains(&b'%');
@@ -498,6 +504,11 @@ impl HeadInfo {
 
     fn fields<'i, 'b>(&'i self, bytes: &'b [u8]) -> impl Iterator<Item = (&'b str, &'b [u8])> + use<'i, 'b> {
         self.fields.iter().map(|(name, value)| (name.text(bytes), value.bytes(bytes)))
+    }
+
+    /// [`HeadInfo::fields`] with names that nobody reads as text.
+    fn octets<'i, 'b>(&'i self, bytes: &'b [u8]) -> impl Iterator<Item = (&'b [u8], &'b [u8])> + use<'i, 'b> {
+        self.fields.iter().map(|(name, value)| (name.bytes(bytes), value.bytes(bytes)))
     }
 }
 

@@ -265,7 +265,7 @@ impl Windowed {
         if !self.filter_first && ev.plan.filter.is_some() {
             let hit = ev.plan.filter.as_ref().map_or(Ok(true), |filter| ev.holds(filter, "Where"));
             match hit {
-                Ok(true) => select.hit(ev),
+                Ok(true) => select.hit(ev.ctx.event.time.0),
                 Ok(false) => return Ok(None),
                 Err(fault) => {
                     self.lose(prefixed("run Where error", fault, ev.ctx.scratch));

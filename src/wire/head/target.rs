@@ -34,8 +34,19 @@ pub(super) fn is_host(host: &[u8]) -> bool {
     name.iter().all(name_ok) && percent_decode(name, &mut []).is_some() && port_ok
 }
 
+/// Which octets stand in a path.
+pub(super) const PATH_OCTETS: [bool; 256] = {
+    let mut octets = [false; 256];
+    let mut b = 0_u8;
+    while b < 0x80 {
+        octets[b as usize] = is_path_octet(b);
+        b += 1;
+    }
+    octets
+};
+
 /// `pchar` and the slash (RFC 3986 §3.3).
-pub(super) const fn is_path_octet(b: u8) -> bool {
+const fn is_path_octet(b: u8) -> bool {
     b.is_ascii_alphanumeric()
         || matches!(
             b,
