@@ -648,3 +648,49 @@ fn lookup_tables_are_bounded_in_number_and_memory() {
         b.keep_lookups().expect("one more");
     }
 }
+
+#[test]
+fn whole_numbers_that_are_none_fail_the_message() {
+    let mut b = Bench::new(1);
+    b.stream(&stream(r#"{"useInt64ForWholeNumber":true}"#, "", ""));
+    b.rule("SELECT * FROM s");
+    for body in [
+        r#"{"a":1e2}"#,
+        r#"{"a":[{"b":12345678901234567890}]}"#,
+        r#"{"a":"1e2 \" 99999999999999999999","b":9007199254740993,"c":1.5e3,"d":-0,"1e2":[1.0,-7]}"#,
+    ] {
+        b.push("/s", body);
+    }
+    assert_eq!(
+        b.logged(),
+        [
+            r#"unparsed tail left after parsing int64 form "1e2": "e2""#,
+            r#"strconv.ParseInt: parsing "12345678901234567890": value out of range"#,
+            r#"{"1e2":[1,-7],"a":"1e2 \" 99999999999999999999","b":9007199254740993,"c":1500,"d":0}"#,
+        ]
+    );
+    assert_eq!(metric(&b, "op_2_decoder_0_exceptions_total"), 2);
+}
+
+#[test]
+fn rows_of_memory_topics_are_not_spaced() {
+    let mut b = table_bench(LOOKUP, "");
+    b.stream(r#"CREATE STREAM m () WITH (TYPE="memory", DATASOURCE="tt", EXTRA="{\"sendInterval\":300}")"#);
+    b.rule("SELECT id FROM m");
+    b.push("/u", r#"[{"id":1},{"id":2}]"#);
+    assert_eq!(b.logged(), [r#"{"id":1}"#, r#"{"id":2}"#]);
+}
+
+#[test]
+fn sources_that_are_not_here() {
+    for (kind, words) in [
+        (r#"TYPE="file""#, "source type file not found: httppush, memory and simulator are supported"),
+        (r#"TYPE="redis""#, "source type redis not found: httppush, memory and simulator are supported"),
+        (r#"TYPE="memory", DATASOURCE="a/#/b""#, "invalid topic a/#/b: # must at the last level"),
+    ] {
+        let mut b = Bench::new(1);
+        b.stream(&format!("CREATE STREAM s () WITH ({kind})"));
+        let fault = b.try_rule(r#"{"id":"r1","sql":"SELECT * FROM s","actions":[{"nop":{}}]}"#).expect_err(words);
+        assert_eq!((fault.code, fault.message.as_str()), (2201, words));
+    }
+}

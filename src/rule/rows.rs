@@ -13,7 +13,7 @@ use crate::ring::Record;
 use crate::source::StreamSpec;
 use crate::sql::plan::{Plan, Slot, SlotKind};
 use crate::sql::types::{Column, Type};
-use crate::value::{Eval, Fault, Numbers, Object, Scratch, Value, key_is, packed, short_float};
+use crate::value::{Eval, Fault, Numbers, Object, Scratch, Value, key_is, packed, short_float, whole_numbers};
 
 /// One row of a record, not decoded yet.
 #[derive(Debug, Clone, Copy)]
@@ -318,7 +318,13 @@ fn unread(plan: &Plan, source: u8) -> impl Fn(&str) -> bool {
 
 fn json_row<'a>(text: &'a str, unread: impl Fn(&str) -> bool, spec: &'a StreamSpec, scratch: &Scratch<'a>) -> Result<Value<'a>, Fault<'a>> {
     match &spec.columns {
-        None => Ok(Value::Json(spec.numbers, text)),
+        None => {
+            // They are read where a row is written; one that cannot be read is the decoder's matter.
+            if spec.numbers == Numbers::Whole {
+                whole_numbers(text, scratch)?;
+            }
+            Ok(Value::Json(spec.numbers, text))
+        }
         Some(columns) => decode::column::decode_row(text, columns, |column| !spec.strict && unread(&column.name), spec.numbers, scratch),
     }
 }

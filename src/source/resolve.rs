@@ -79,7 +79,9 @@ pub fn resolve(create: &Create, config: &Config, files: &dyn TlsLoader) -> Resul
         return Err("interval should be larger than 1ms".into());
     }
     let (merge_field, payload) = second_level(create, &props, &feed, format, interval.is_some(), &fields)?;
-    let send_interval = props.duration("sendInterval").map_err(error)?.filter(|d| !d.is_zero());
+    // A decoder spaces rows; those of memory topics and simulators go through none.
+    let decoded = matches!(feed, Feed::Push(_)) || payload.is_some();
+    let send_interval = props.duration("sendInterval").map_err(error)?.filter(|d| decoded && !d.is_zero());
     let records_max = props.count("bufferLength").map_err(error)?.and_then(|n| usize::try_from(n).ok()).filter(|n| *n > 0);
     let inflated = matches!(&feed, Feed::Push(push) if push.decompression.is_some());
     Ok(StreamSpec {
@@ -351,7 +353,7 @@ fn topic(create: &Create) -> Result<String, String> {
     let levels: Vec<&str> = topic.split('/').collect();
     for (i, level) in levels.iter().enumerate() {
         if *level == "#" && i + 1 != levels.len() {
-            return Err(format!("invalid topic {topic}: # must be at the last level"));
+            return Err(format!("invalid topic {topic}: # must at the last level"));
         }
         if level.len() > 1 && level.contains(['#', '+']) {
             return Err(format!("invalid topic {topic}: + and # must stand alone in their level"));

@@ -295,6 +295,36 @@ pub(crate) fn whole_number<'a>(raw: &str, scratch: &Scratch<'a>) -> Eval<'a> {
     })
 }
 
+/// Checks that every number of a checked JSON text without a point is an int64, however deep it stands.
+///
+/// # Errors
+/// As [`whole_number`], for the first that is none.
+pub(crate) fn whole_numbers<'a>(text: &str, scratch: &Scratch<'a>) -> Result<(), Fault<'a>> {
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    while let Some(byte) = bytes.get(at) {
+        let from = at;
+        match byte {
+            b'"' => {
+                at += 1;
+                while let Some(inner) = bytes.get(at).filter(|c| **c != b'"') {
+                    at += if *inner == b'\\' { 2 } else { 1 };
+                }
+                at += 1;
+            }
+            b'-' | b'0'..=b'9' => {
+                at += bytes.iter().skip(at).take_while(|c| matches!(c, b'-' | b'+' | b'.' | b'e' | b'E' | b'0'..=b'9')).count();
+                let number = text.get(from..at).unwrap_or("");
+                if !number.contains('.') {
+                    whole_number(number, scratch)?;
+                }
+            }
+            _ => at += 1,
+        }
+    }
+    Ok(())
+}
+
 /// A decimal of at most 15 digits without an exponent: digits and power of ten are exact, so one division rounds right (Clinger).
 pub(crate) fn short_float(raw: &[u8]) -> Option<f64> {
     const POWERS: [f64; 16] = [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
