@@ -162,3 +162,54 @@ fn ten_thousand_readings_allocate_nothing() {
     assert_eq!(allocations, 0);
     assert_eq!(delivered, 49 * 110);
 }
+
+#[test]
+fn payloads_merges_and_lookups_allocate_nothing() {
+    let stream = |name: &str, extra: &str| {
+        let extra = extra.replace('"', "\\\"");
+        format!(r#"CREATE STREAM {name} () WITH (DATASOURCE="/{name}", TYPE="httppush", EXTRA="{extra}")"#)
+    };
+    let mut bench = Bench::new(7);
+    bench.stream(&stream("payload", r#"{"payloadFormat":"json","payloadField":"d"}"#));
+    bench.stream(&stream("batch", r#"{"payloadFormat":"json","payloadField":"d","payloadBatchField":"b"}"#));
+    bench.stream(&stream("merged", r#"{"interval":10,"mergeField":"id"}"#));
+    bench.stream(&stream("latest", r#"{"interval":10}"#));
+    bench.stream(&stream("plain", "{}"));
+    bench.stream(r#"CREATE TABLE t () WITH (TYPE="memory", DATASOURCE="t", KIND="lookup", KEY="id")"#);
+    for (id, sql, sink) in [
+        ("a", "SELECT * FROM payload", r#""nop":{}"#),
+        ("b", "SELECT q, z FROM batch", r#""nop":{}"#),
+        ("c", "SELECT * FROM merged", r#""nop":{}"#),
+        ("d", "SELECT * FROM latest", r#""nop":{}"#),
+        ("e", "SELECT * FROM plain", r#""memory":{"topic":"t","rowkindField":"k","keyField":"id"}"#),
+        ("f", "SELECT plain.v, t.v AS w FROM plain LEFT JOIN t ON plain.ref = t.id", r#""nop":{}"#),
+    ] {
+        bench.try_rule(&format!(r#"{{"id":"{id}","sql":"{sql}","actions":[{{{sink}}}]}}"#)).unwrap_or_else(|e| panic!("{sql}: {e:?}"));
+    }
+    let bodies: Vec<(String, String)> = (0..100)
+        .flat_map(|i| {
+            let kind = if i % 5 == 0 { "delete" } else { "upsert" };
+            [
+                ("/payload", format!(r#"{{"id":{i},"d":"[{{\"q\":{i}}},{{\"q\":\"x\"}}]"}}"#)),
+                ("/payload", format!(r#"{{"id":{i},"d":"{{\"q\":{i}}}"}}"#)),
+                ("/batch", format!(r#"{{"id":{i},"b":[{{"d":"{{\"q\":{i}}}","z":1}},{{"d":"bad"}}]}}"#)),
+                ("/merged", format!(r#"{{"id":{},"v":{i}}}"#, i % 9)),
+                ("/latest", format!(r#"{{"id":{i}}}"#)),
+                ("/plain", format!(r#"{{"id":{i},"ref":{},"v":{i},"k":"{kind}"}}"#, i + 1)),
+            ]
+        })
+        .map(|(path, body)| (bench.head("POST", path, body.len()), body))
+        .collect();
+    let go = |bench: &mut Bench, rounds: usize| {
+        for (head, body) in bodies.iter().cycle().take(bodies.len() * rounds) {
+            assert_eq!(bench.answer(head, body.as_bytes()), 200);
+            bench.settle();
+            bench.pass(1);
+        }
+    };
+    go(&mut bench, 2);
+    assert_eq!(counting::counted(|| go(&mut bench, 10)), 0);
+    for (rule, op) in [("a", "op_4_project"), ("b", "op_4_project"), ("c", "op_4_project"), ("d", "op_4_project"), ("f", "op_t")] {
+        assert!(metric(&bench, rule, &format!("{op}_0_records_out_total")) > 100, "rule {rule} has worked");
+    }
+}
