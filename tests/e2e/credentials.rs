@@ -110,6 +110,54 @@ fn files_are_read_again_at_sighup() {
 }
 
 #[test]
+fn every_kind_is_read_again_while_connections_stand() {
+    let scratch = Scratch::new();
+    let hashed = |password: &str| {
+        let (salt, mut hash) = ([6; 16], [0; 32]);
+        let rounds = core::num::NonZeroU32::new(1000).expect("not zero");
+        ring::pbkdf2::derive(ring::pbkdf2::PBKDF2_HMAC_SHA256, rounds, &salt, password.as_bytes(), &mut hash);
+        let b64 = |bytes: &[u8]| data_encoding::BASE64.encode_display(bytes).to_string();
+        format!("pbkdf2:1000:{}:{}\n", b64(&salt), b64(&hash))
+    };
+    let write = |which: &str| {
+        scratch.write("bearer", &format!("bearer-{which}\n"));
+        scratch.write("basic", &hashed(&format!("basic-{which}")));
+        scratch.write("hmac", &format!("hmac-{which}\n"));
+        let file = |name: &str| scratch.text(name);
+        let conf = json!({"k": {"credentials": [
+            {"name": "a", "type": "bearer", "secretFile": file("bearer")},
+            {"name": "bob", "type": "basic", "secretFile": file("basic")},
+            {"name": "c", "type": "header", "header": "X-Token", "secret": format!("header-{which}")},
+            {"name": "d", "type": "hmac", "secretFile": file("hmac")},
+        ]}});
+        scratch.write("sources/httppush.yaml", &conf.to_string());
+    };
+    let fields = |which: &str| {
+        [
+            format!("Authorization: Bearer bearer-{which}\r\n"),
+            basic(&format!("basic-{which}")),
+            format!("X-Token: header-{which}\r\n"),
+            format!("X-Signature: {}\r\n", hmac_hex(&format!("hmac-{which}"), "{}")),
+        ]
+    };
+    write("old");
+    let gate = Gate::start_with(&scratch, "basic: {}\n");
+    gate.sql(r#"CREATE STREAM demo () WITH (DATASOURCE="/a", FORMAT="json", TYPE="httppush", CONF_KEY="k")"#);
+    gate.rule("r1", "SELECT a FROM demo", &json!({"nop": {}}));
+    let mut clients: Vec<Client> = fields("old").iter().map(|_| Client::connect(gate.data())).collect();
+    for (client, own) in clients.iter_mut().zip(fields("old")) {
+        assert_eq!(post(client, &own, "{}"), 200, "{own}");
+    }
+    write("new");
+    gate.reload("reload: credentials of 1 open streams");
+    for ((client, old), new) in clients.iter_mut().zip(fields("old")).zip(fields("new")) {
+        assert_eq!(post(client, &old, "{}"), 401, "{old}");
+        assert_eq!(post(client, &new, "{}"), 200, "{new}");
+    }
+    assert_eq!(gate.counters()["port"]["connections_accepted_total"], 4, "no connection was lost");
+}
+
+#[test]
 fn what_systemd_passes() {
     let scratch = Scratch::new();
     scratch.write("passed/line3", "from-systemd\n");

@@ -119,6 +119,38 @@ fn failures_and_passwords() {
 }
 
 #[test]
+fn a_hundred_thousand_addresses_take_no_more_place_and_nothing_from_credentials() {
+    let mut table = Admission::new(1024, 64, 4, 7);
+    let (own, pace) = (Pace::of(&conf(1000, 5)), Pace::of(&conf(1, 1)));
+    let places = (table.entries.len(), table.seats.len(), table.shares.len());
+    let name = Who::Credential("press-7");
+    let mut refused = 0;
+    for n in 0..100_000_u32 {
+        // A thousand new addresses a second, each with a request, a wrong signature and a password.
+        let (addr, now) = (IpAddr::from(n.to_be_bytes()), Instant(u64::from(n) * 1_000_000));
+        if table.look(Who::Address(addr), &pace, now).is_ok() {
+            table.take(Who::Address(addr), &pace, 1, 0, now);
+        } else {
+            refused += 1;
+        }
+        table.failed(addr, now);
+        let _ = table.password(addr, now);
+        // The sender with a credential goes on at its own rate, one a millisecond.
+        assert_eq!(table.look(name, &own, now), Ok(()), "{n}");
+        table.take(name, &own, 1, 0, now);
+    }
+    assert_eq!((table.entries.len(), table.seats.len(), table.shares.len()), places);
+    // Those without a place share one, are held back together, and counted.
+    assert!(table.overflow_total > 50_000 && refused > 50_000, "{} {refused}", table.overflow_total);
+    // A second and a half later there is place for a newcomer again.
+    let before = table.overflow_total;
+    let later = Instant(101_500_000_000);
+    let newcomers = (0..100_u8).filter(|n| table.look(Who::Address([192, 168, 7, *n].into()), &pace, later).is_ok()).count();
+    assert_eq!(newcomers, 100);
+    assert!(table.overflow_total - before < 100, "some have a place of their own");
+}
+
+#[test]
 fn addresses_of_one_subscriber_are_one() {
     let at = |text: &str| network(text.parse().expect("an address"));
     assert_eq!(at("2001:db8::1"), at("2001:db8::ffff:1"));
