@@ -10,6 +10,7 @@
 //! Sans-IO: the socket shell, the tests and the seeded simulation drive this same type. Allocates when rules start and stop, never
 //! per reading.
 
+mod budget;
 mod clock;
 mod drain;
 mod intake;
@@ -19,7 +20,7 @@ use std::sync::Arc;
 use clock::WallClock;
 use drain::Drain;
 
-use crate::bill::{self, Bill, Post};
+use crate::bill::Bill;
 use crate::encode::Format;
 use crate::gate::admit::Admission;
 use crate::gate::body::{FLAG_ROWS, Index};
@@ -229,62 +230,6 @@ impl Engine {
         Self { fixed, ..self }
     }
 
-    /// The memory bill: what is taken whatever is defined, and what the running rules and their streams take.
-    #[must_use]
-    pub fn bill(&self) -> Bill {
-        let mut bill = self.fixed.clone();
-        let lookups = self.feeds.open.iter().flatten().filter(|open| open.lookup.is_some()).count() as u64;
-        let queues = self.feeds.open.iter().flatten().count() as u64 - lookups;
-        let credentials: usize = self.feeds.open.iter().flatten().map(|open| open.access.count()).sum();
-        let (state, sinks) = self.rules.iter().fold((0, 0), |(state, sinks), running| {
-            let (own, its) = bill::rule_bytes(&running.rule.unit, &self.limits);
-            (state + own, sinks + its)
-        });
-        let posts = [
-            ("queues of open streams", queues, bill::queue_bytes(&self.limits), "limits.queueBytes"),
-            ("lookup tables", lookups, bill::lookup_bytes(&self.limits), "limits.stateBytes"),
-            ("credentials (allowance)", credentials as u64, bill::CREDENTIAL_BYTES as u64, ""),
-            ("state of running rules", 1, state, "limits.stateBytes"),
-            ("sinks of running rules", 1, sinks, "limits.outboxBytes, limits.payloadBytes"),
-        ];
-        let post = |(what, count, each, keys)| Post { what, count, each, keys };
-        bill.posts.extend(posts.into_iter().map(post).filter(|post| post.bytes() > 0));
-        bill
-    }
-
-    /// Whether a rule fits what is left of `limits.memoryBudget`. What it replaces leaves.
-    fn afford(&self, unit: &RuleUnit) -> Result<(), StartFault> {
-        let Some(budget) = self.limits.memory_budget else { return Ok(()) };
-        let of = |unit: &RuleUnit| bill::rule_bytes(unit, &self.limits);
-        let (state, sinks) = of(unit);
-        let mut queues = 0;
-        for (i, spec) in unit.sources.iter().enumerate() {
-            let again = unit.sources[..i].iter().any(|other| other == spec);
-            if !again && self.open_feed(spec).is_none() {
-                queues += self.feed_bytes(spec);
-            }
-        }
-        let (old_state, old_sinks) = self.running(&unit.id).map_or((0, 0), |running| of(&running.rule.unit));
-        let left = (budget + old_state + old_sinks).saturating_sub(self.bill().total());
-        let need = state + sinks + queues;
-        if need <= left {
-            return Ok(());
-        }
-        Err(StartFault(format!(
-            "rule {} needs {need} bytes of memory (state {state}, sinks {sinks}, new queues {queues}), and {left} are left of limits.memoryBudget ({budget}): raise it, or lower limits.stateBytes, limits.outboxBytes or limits.queueBytes",
-            unit.id
-        )))
-    }
-
-    /// What a stream's queue takes, or a lookup table.
-    fn feed_bytes(&self, spec: &StreamSpec) -> u64 {
-        match &spec.feed {
-            _ if spec.lookup.is_some() => bill::lookup_bytes(&self.limits),
-            Feed::Push(push) => bill::queue_bytes(&self.limits) + (push.access.0.count() * bill::CREDENTIAL_BYTES) as u64,
-            Feed::Memory(_) | Feed::Simulator(_) => bill::queue_bytes(&self.limits),
-        }
-    }
-
     /// Capacities in force.
     #[must_use]
     pub const fn limits(&self) -> &Limits {
@@ -340,7 +285,7 @@ impl Engine {
     /// Gives the number of streams that changed.
     ///
     /// # Errors
-    /// Streams that share an endpoint would no longer agree: everything stays as it was.
+    /// Streams that share an endpoint would no longer agree, or `limits.memoryBudget` has no room: everything stays as it was.
     pub fn set_access(&mut self, newer: &[(String, Arc<Access>)]) -> Result<usize, StartFault> {
         let of = |open: &Open| newer.iter().find(|(name, _)| *name == open.spec.name).map_or(&open.access, |(_, access)| access).clone();
         let open: Vec<_> = self.feeds.open.iter().flatten().collect();
@@ -355,6 +300,8 @@ impl Engine {
                 }
             }
         }
+        let more = open.iter().map(|one| of(one).count()).sum::<usize>().saturating_sub(open.iter().map(|one| one.access.count()).sum());
+        self.afford_credentials(more)?;
         let mut changed = 0;
         for open in self.feeds.open.iter_mut().flatten() {
             let access = newer.iter().find(|(name, _)| *name == open.spec.name).map(|(_, access)| access);
@@ -604,19 +551,6 @@ impl Engine {
             return None;
         }
         self.feeds.open.iter().position(|o| o.as_ref().is_some_and(|o| same_feed(&o.spec, spec)))
-    }
-
-    /// Whether a lookup table fits what is left of `limits.memoryBudget`.
-    fn afford_lookup(&self, spec: &StreamSpec) -> Result<(), StartFault> {
-        let Some(budget) = self.limits.memory_budget else { return Ok(()) };
-        let (need, left) = (self.feed_bytes(spec), budget.saturating_sub(self.bill().total()));
-        if need <= left {
-            return Ok(());
-        }
-        let name = &spec.name;
-        Err(StartFault(format!(
-            "table {name} needs {need} bytes of memory, and {left} are left of limits.memoryBudget ({budget}): raise it, or lower limits.stateBytes"
-        )))
     }
 
     fn attach(&mut self, spec: &Arc<StreamSpec>, wants_meta: bool, now: Instant) -> Result<(FeedId, crate::ring::ReaderId), StartFault> {

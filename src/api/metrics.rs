@@ -78,10 +78,10 @@ pub(super) fn metrics<H: Host>(control: &mut Control<H>) -> Response {
         }
     }
     let counters: Value = serde_json::from_str(&control.host.engine(|engine, _| engine.counters())).unwrap_or_default();
-    for (section, noun) in [("port", ""), ("streams", "stream"), ("rules", "rule"), ("sinks", "sink")] {
+    for (section, noun) in [("port", ""), ("memory", ""), ("streams", "stream"), ("rules", "rule"), ("sinks", "sink")] {
         for (name, value) in counters.get(section).and_then(Value::as_object).into_iter().flatten() {
             if noun.is_empty() {
-                counter(&mut put, "port", "", name, value);
+                counter(&mut put, section, "", name, value);
                 continue;
             }
             let own = label(noun, name);

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::gate::{Gate, Scratch, finish, program, rule};
+use crate::http::{Client, request};
 
 const SQL: &str = "SELECT a, count(*) AS c FROM demo GROUP BY a, TUMBLINGWINDOW(ss, 10)";
 
@@ -101,4 +102,37 @@ fn a_rule_that_fits_and_one_that_does_not() {
     assert!(code == 65 && text.contains("rule r1: error: rule r1 needs "), "{code} {text}");
     let gate = Gate::start_with(&scratch, &budget(with_rule - 1));
     assert!(gate.status("r1")["message"].as_str().is_some_and(|m| m.contains("limits.memoryBudget")));
+}
+
+#[test]
+fn credentials_that_do_not_fit_leave_the_old_ones() {
+    const PUT: &str = "/metadata/sources/httppush/confKeys/k";
+    let conf = |names: &[&str]| {
+        let one = |name: &&str| json!({"name": name, "type": "header", "header": "X-Token", "secret": format!("{name}-secret")});
+        json!({"credentials": names.iter().map(one).collect::<Vec<_>>()}).to_string()
+    };
+    let define = |gate: &Gate| {
+        gate.tell("PUT", PUT, &conf(&["one"]));
+        gate.sql(r#"CREATE STREAM demo () WITH (DATASOURCE="/a", FORMAT="json", TYPE="httppush", CONF_KEY="k")"#);
+        gate.rule("r1", SQL, &json!({"nop": {}}));
+    };
+    let total = {
+        let scratch = Scratch::new();
+        let gate = Gate::start(&scratch);
+        define(&gate);
+        bytes(&gate.counters())
+    };
+    let scratch = Scratch::new();
+    let gate = Gate::start_with(&scratch, &budget(total));
+    define(&gate);
+    let post = |name: &str| {
+        let mut client = Client::connect(gate.data());
+        client.send(request("POST", "/a", &format!("X-Token: {name}-secret\r\n"), "{}").as_bytes());
+        client.reply().status
+    };
+    let refused = gate.ask("PUT", PUT, &conf(&["one", "two"]));
+    assert!(refused.status == 400 && refused.body.contains("1 more credentials need 1024 bytes of memory, and 0 are left"), "{refused:?}");
+    assert_eq!((post("one"), post("two")), (200, 401));
+    gate.tell("PUT", PUT, &conf(&["two"]));
+    assert_eq!((post("one"), post("two")), (401, 200));
 }
