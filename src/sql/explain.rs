@@ -69,6 +69,10 @@ pub fn steps(select: &Select, plan: &Plan, event_time: bool, reuse_aliases: bool
         steps.push(("AggregatePlan", format!("Dimension:{{ {} }}", keys.join(", "))));
     }
     let filter = select.filter.as_ref().map(|f| Texts { in_filter: true, ..texts }.expr(f));
+    // What a window in processing time filters by goes below it, as eKuiper's optimizer has it.
+    let window_filter = select.window().and_then(|w| w.filter.as_ref()).map(|f| texts.expr(f));
+    let sinks = plan.opens_below_window(event_time);
+    let (sunk, window_filter) = if sinks && (before_window || filter.is_none()) { (window_filter, None) } else { (None, window_filter) };
     if let Some(filter) = filter.as_ref().filter(|_| !before_window) {
         steps.push(("FilterPlan", format!("Condition:{{ {filter} }}, ")));
     }
@@ -93,11 +97,15 @@ pub fn steps(select: &Select, plan: &Plan, event_time: bool, reuse_aliases: bool
         }
     }
     if let Some(window) = select.window() {
-        let filter = window.filter.as_ref().map(|f| format!(", condition:{}", texts.expr(f))).unwrap_or_default();
+        let filter = window_filter.map(|f| format!(", condition:{f}")).unwrap_or_default();
         let (name, length) = window_name(&window.kind);
         steps.push(("WindowPlan", format!("{{ length:{length}, windowType:{name}{filter}, limit: 0 }}")));
     }
-    if let Some(filter) = filter.filter(|_| before_window) {
+    let below = match (filter.filter(|_| before_window), sunk) {
+        (Some(filter), Some(sunk)) => Some(format!("binaryExpr:{{ {filter} AND {sunk} }}")),
+        (filter, sunk) => filter.or(sunk),
+    };
+    if let Some(filter) = below {
         steps.push(("FilterPlan", format!("Condition:{{ {filter} }}, ")));
     }
     let analytic = |e: &Expr| is_kind(e, Kind::Analytic) && !matches!(&e.kind, ExprKind::Call(call) if call.name == "changed_cols");
@@ -122,14 +130,14 @@ pub fn steps(select: &Select, plan: &Plan, event_time: bool, reuse_aliases: bool
     let read = plan.sources.iter().enumerate().filter(|(_, source)| source.lookup.is_none());
     out.extend(read.enumerate().map(|(place, (i, source))| Step {
         op: format!("DataSourcePlan_{}", depth + place),
-        info: source_info(plan, i, source),
+        info: source_info(select, plan, i, source),
         level: depth,
         source: Some(i),
     }));
     Ok(out)
 }
 
-fn source_info(plan: &Plan, index: usize, source: &Source) -> String {
+fn source_info(select: &Select, plan: &Plan, index: usize, source: &Source) -> String {
     let mut out = format!("StreamName: {}", source.name);
     let (mut names, mut all) = (BTreeSet::new(), false);
     for slot in &plan.slots {
@@ -141,8 +149,20 @@ fn source_info(plan: &Plan, index: usize, source: &Source) -> String {
             _ => {}
         }
     }
+    // As eKuiper has it, `count(*)` reads every column, and `* EXCEPT(..)` not those.
+    let mut except: &[String] = &[];
+    for field in &select.fields {
+        field.expr.walk(&mut |e| {
+            if let ExprKind::Star(star) = &e.kind {
+                all = true;
+                except = &star.except;
+            }
+            true
+        });
+    }
     if all {
-        names.extend(source.columns.iter().flatten().map(|c| c.name.as_str()));
+        let columns = source.columns.iter().flatten().map(|c| c.name.as_str());
+        names.extend(columns.filter(|name| !except.iter().any(|e| e == name)));
     }
     if !names.is_empty() {
         let _ = write!(out, ", StreamFields:[ {} ]", names.into_iter().collect::<Vec<_>>().join(", "));
@@ -336,6 +356,17 @@ mod tests {
             .collect();
         let plan = lower(&select, sources, true, &|_| None).unwrap_or_else(|e| panic!("{e}"));
         explain(&select, &plan, event_time, true).unwrap_or_else(|e| panic!("{e}"))
+    }
+
+    #[test]
+    fn conditions_sink_below_a_window_in_processing_time() {
+        let sql = "SELECT sum(a) FROM demo WHERE c > 0 GROUP BY TUMBLINGWINDOW(ss, 10) FILTER (WHERE b > 1)";
+        let below = r#"{"op":"FilterPlan_2","info":"Condition:{ binaryExpr:{ binaryExpr:{ demo.c > 0 } AND binaryExpr:{ demo.b > 1 } } }, "}"#;
+        assert!(text(sql, false).contains(below), "{}", text(sql, false));
+        let inside = "windowType:TUMBLING_WINDOW, condition:binaryExpr:{ demo.b > 1 }";
+        assert!(text(sql, true).contains(inside) && !text(sql, false).contains(inside), "{}", text(sql, true));
+        let alone = text("SELECT sum(a) FROM demo GROUP BY TUMBLINGWINDOW(ss, 10) FILTER (WHERE b > 1)", false);
+        assert!(alone.contains(r#"{"op":"FilterPlan_2","info":"Condition:{ binaryExpr:{ demo.b > 1 } }, "}"#), "{alone}");
     }
 
     #[test]

@@ -66,11 +66,16 @@ impl Plan {
     /// state windows in processing time, as eKuiper's optimizer moves it. Aggregates in WHERE and joins need the whole window.
     #[must_use]
     pub fn filters_before_window(&self, event_time: bool) -> bool {
+        self.opens_below_window(event_time) && self.filter.is_some() && self.filter_aggregates.is_empty()
+    }
+
+    /// Whether conditions may stand below the window at all.
+    pub(super) fn opens_below_window(&self, event_time: bool) -> bool {
         let moves = match self.window.as_ref().map(|w| &w.kind) {
             None | Some(WindowKind::Count { .. } | WindowKind::Sliding { .. }) => false,
             Some(_) => !event_time,
         };
-        moves && self.filter.is_some() && self.joins.is_empty() && self.filter_aggregates.is_empty()
+        moves && self.joins.is_empty()
     }
 }
 

@@ -365,7 +365,7 @@ const fn length_len(value: usize) -> usize {
 
 fn length(mut value: usize, out: &mut Vec<u8>) {
     loop {
-        let low = (value & 0x7F) as u8;
+        let low = value.to_le_bytes()[0] & 0x7F;
         value >>= 7;
         out.push(if value == 0 { low } else { low | 0x80 });
         if value == 0 {
