@@ -610,7 +610,9 @@ fn a_lookup_table_outlives_its_rules() {
     }
     // A definition that is gone leaves with its last rule.
     b.rule(join);
-    ["t", "t2", "t3"].map(|name| b.forget(name));
+    for name in ["t", "t2", "t3"] {
+        b.forget(name);
+    }
     b.keep_lookups().expect("room");
     b.push("/s", EVENTS[0]);
     assert_eq!(b.logged().len(), 1);

@@ -198,6 +198,8 @@ fn keep_alive_pipelining_chunked_expect() {
     client.send("POST /a HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 1\r\n\r\nx");
     assert_eq!((client.answer(), client.answer()), ("200! 1".to_owned(), String::new()));
     assert_eq!(server.bodies.load(Ordering::Relaxed), 6 + count + 3);
+    let seen = server.seen.lock().map(|seen| seen.clone()).unwrap_or_default();
+    assert_eq!((seen.len(), seen.last()), (6 + count + 4, Some(&"closed")));
     let (counted, accepts) = server.counters();
     assert_eq!((counted.taken_total, accepts.accepted_total), ((6 + count + 3) as u64, 1));
 }
