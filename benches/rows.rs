@@ -10,6 +10,13 @@ mod common;
 mod counting;
 
 use common::Bench;
+use pushgate::encode::Format;
+use pushgate::gate::body::Index;
+use pushgate::pages::Pages;
+use pushgate::ring::{Overflow, Parts, Ring};
+use pushgate::rule::run::{FeedId, Feeds, Lent, Rule, Slice};
+use pushgate::sink::SinkScratch;
+use pushgate::table::Lookup;
 
 #[global_allocator]
 static ALLOCATOR: counting::Counting = counting::Counting;
@@ -57,8 +64,11 @@ fn filter(i: usize) -> String {
 fn main() {
     let mut args = std::env::args().skip(1).filter(|arg| arg != "--bench");
     let (Some(scenario), count) = (args.next(), args.next().and_then(|n| n.parse().ok()).unwrap_or(100_000_usize)) else {
-        return println!("rows SCENARIO COUNT: gate projection star tumbling count count_each rules_1 rules_100 join");
+        return println!("rows SCENARIO COUNT: scan decode gate projection star tumbling count count_each rules_1 rules_100 join");
     };
+    if matches!(&*scenario, "scan" | "decode") {
+        return alone(&scenario, count);
+    }
     let Some((rules, moves)) = rules(&scenario) else { return println!("no scenario {scenario}") };
     let mut bench = Bench::new(1);
     bench.stream(STREAM);
@@ -93,6 +103,52 @@ fn main() {
     let allocations = counting::counted(|| in_rules = run(&mut bench, count));
     let (ns, rows) = (start.elapsed().as_nanos(), count as u128);
     println!("{scenario}: {} ns/row, {} of them in rules; {allocations} allocations in {count} rows", ns / rows, in_rules / rows);
+}
+
+/// Without heads, endpoints and an engine: `scan` is the pass over the body, `decode` has the queue and the rule of `projection` behind it.
+fn alone(scenario: &str, count: usize) {
+    struct One(Ring<Pages>);
+    impl Feeds for One {
+        fn ring(&mut self, _: FeedId) -> &mut Ring<Pages> {
+            &mut self.0
+        }
+
+        fn lookup(&self, _: FeedId) -> Option<&Lookup> {
+            None
+        }
+    }
+    let mut bench = Bench::new(1);
+    bench.stream(STREAM);
+    let sql = "SELECT device, p, site FROM demo WHERE p > 50";
+    let unit = bench.unit(&format!(r#"{{"id":"r","sql":"{sql}","actions":[{{"nop":{{}}}}]}}"#)).expect("a rule");
+    let limits = bench.limits();
+    let mut feeds = One(Ring::new(Pages::new(limits.queue_bytes), 1, Overflow::Reject, None));
+    let reader = feeds.0.add_reader().expect("a slot");
+    let mut rule = Rule::new(unit, &[(FeedId(0), reader)], 1);
+    rule.connected(bench.now);
+    let (mut scratch, mut rows) = (vec![0; limits.scratch_bytes], vec![0; limits.payload_bytes]);
+    let mut sinks = SinkScratch::new(limits);
+    let mut index = Box::new(Index::new());
+    let bodies: Vec<String> = (0..1000).map(reading).collect();
+    let mut run = |count: usize| {
+        for i in 0..count {
+            let body = bodies[i % 1000].as_bytes();
+            let checked = index.check(Format::Json, std::hint::black_box(body), 0).expect("JSON");
+            if scenario == "scan" {
+                continue;
+            }
+            let parts = Parts { flags: checked.flags, time_ms: bench.now.wall.0, index: index.bytes(checked), body, ..Parts::default() };
+            feeds.0.push(&parts).expect("room");
+            if i % 16 == 15 {
+                let mut lent = Lent { scratch: &mut scratch, rows: &mut rows, sinks: &mut sinks, now: bench.now };
+                while rule.slice(&mut feeds, &mut lent) == Slice::More {}
+            }
+        }
+    };
+    run(2000);
+    let start = Instant::now();
+    let allocations = counting::counted(|| run(count));
+    println!("{scenario}: {} ns/row; {allocations} allocations in {count} rows", start.elapsed().as_nanos() / count as u128);
 }
 
 /// 1,000 × 1,000 rows in one window: how long the longest slice keeps readings waiting.

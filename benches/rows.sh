@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 k1=${K1:-1000} k2=${K2:-5000}
 scenarios=("$@")
-[ ${#scenarios[@]} -gt 0 ] || scenarios=(gate projection star tumbling count count_each rules_1 rules_100)
+[ ${#scenarios[@]} -gt 0 ] || scenarios=(scan decode gate projection star tumbling count count_each rules_1 rules_100)
 bin=$(cargo bench --no-run --bench rows --message-format=json 2>/dev/null | sed -n 's/.*"name":"rows".*"executable":"\([^"]*\)".*/\1/p' | tail -1)
 [ -x "$bin" ] || { echo "rows.sh: the bench does not build: cargo bench --no-run --bench rows" >&2; exit 1; }
 dir=$(mktemp -d); trap 'rm -rf "$dir"' EXIT

@@ -296,6 +296,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Ring<B> {
     }
 
     /// The record that `reader` sees next; `None` when it has seen all.
+    #[inline]
     pub fn peek(&self, reader: ReaderId) -> Option<Record<'_>> {
         let reader = self.reader(reader)?;
         self.record_at(reader.read, reader.row)
@@ -494,17 +495,18 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Ring<B> {
 
     fn record_at(&self, position: u64, row: u32) -> Option<Record<'_>> {
         let at = self.place(self.settle(position)?);
-        let record = self.buf.as_ref().get(at..)?;
-        let header = record.get(..HEADER)?;
-        let (meta, index, body) = (read_u32(header, 24) as usize, read_u32(header, 28) as usize, read_u32(header, 32) as usize);
-        let rest = record.get(HEADER..HEADER + meta + index + body)?;
+        let (header, rest) = self.buf.as_ref().get(at..)?.split_first_chunk::<HEADER>()?;
+        let [_, _, _, _, f0, f1, _, _, s0, s1, s2, s3, s4, s5, s6, s7, t0, t1, t2, t3, t4, t5, t6, t7, lens @ ..] = *header;
+        let [m0, m1, m2, m3, i0, i1, i2, i3, b0, b1, b2, b3, ..] = lens;
+        let (meta, rest) = rest.split_at_checked(u32::from_le_bytes([m0, m1, m2, m3]) as usize)?;
+        let (index, rest) = rest.split_at_checked(u32::from_le_bytes([i0, i1, i2, i3]) as usize)?;
         Some(Record {
-            seq: u64::from_le_bytes(header[8..16].try_into().ok()?),
-            flags: u16::from_le_bytes(header[4..6].try_into().ok()?),
-            time_ms: i64::from_le_bytes(header[16..24].try_into().ok()?),
-            meta: &rest[..meta],
-            index: &rest[meta..meta + index],
-            body: &rest[meta + index..],
+            seq: u64::from_le_bytes([s0, s1, s2, s3, s4, s5, s6, s7]),
+            flags: u16::from_le_bytes([f0, f1]),
+            time_ms: i64::from_le_bytes([t0, t1, t2, t3, t4, t5, t6, t7]),
+            meta,
+            index,
+            body: rest.get(..u32::from_le_bytes([b0, b1, b2, b3]) as usize)?,
             row,
         })
     }

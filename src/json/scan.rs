@@ -595,7 +595,7 @@ const NULL: u32 = u32::from_le_bytes(*b"null");
 const FALS: u32 = u32::from_le_bytes(*b"fals");
 
 /// High bit set in each octet of `word` that is no decimal digit.
-const fn no_digits(word: u64) -> u64 {
+pub(crate) const fn no_digits(word: u64) -> u64 {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGH: u64 = 0x8080_8080_8080_8080;
     let digit = word ^ (ONES * b'0' as u64);

@@ -160,12 +160,28 @@ fn next_special(b: &[u8], mut i: usize) -> Option<usize> {
     }
 }
 
-/// Whether a checked JSON string, with or without its quotes, is spelled as [`string`] spells it; false too for a few that are.
+/// Whether the first `len` octets of `from`, a checked JSON string with or without its quotes, are as [`string`] spells them; false too
+/// for a few that are. Best if more octets follow.
 #[must_use]
 #[inline]
-pub(crate) fn is_bare(text: &[u8]) -> bool {
-    let (words, rest) = text.as_chunks::<8>();
-    words.iter().all(|word| markup(u64::from_le_bytes(*word)) & HIGH == 0) && rest.iter().all(|c| *c == b'"' || !SPECIAL[usize::from(*c)])
+pub(crate) fn is_bare(from: &[u8], len: usize) -> bool {
+    let mut at = 0;
+    while at < len {
+        let Some(octets) = from.get(at..).and_then(|rest| rest.first_chunk()) else {
+            return from.get(at..len).is_some_and(|rest| rest.iter().all(|c| *c == b'"' || !SPECIAL[usize::from(*c)]));
+        };
+        if markup(front(u64::from_le_bytes(*octets), len - at)) & HIGH != 0 {
+            return false;
+        }
+        at += 8;
+    }
+    true
+}
+
+/// The first `len` octets of a word, at least one; zeros for the others.
+#[inline]
+pub(crate) const fn front(word: u64, len: usize) -> u64 {
+    if len < 8 { word & (u64::MAX >> (64 - 8 * len)) } else { word }
 }
 
 const ONES: u64 = 0x0101_0101_0101_0101;

@@ -123,7 +123,7 @@ impl Order {
         for (i, place) in self.places.iter().enumerate() {
             let Member { key_at, key_len, value_at, value_len, .. } = member_of(entries.get(usize::from(*place))?);
             let key = object.get(key_at.checked_sub(1)?..)?;
-            if !is_bare(key.get(1..=key_len)?) {
+            if !is_bare(key.get(1..)?, key_len) {
                 return None;
             }
             if i > 0 {

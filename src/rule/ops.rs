@@ -194,6 +194,7 @@ impl Ops {
     }
 
     /// Counters of an operator.
+    #[inline]
     pub fn at(&mut self, index: OpIndex) -> &mut OpStats {
         &mut self.list[index].stats
     }

@@ -53,12 +53,23 @@ impl Bound {
         })
     }
 
-    /// How a value as written stands to it; `None` if that cannot be told, or if they are not ordered.
-    fn order(&self, raw: &[u8]) -> Option<Ordering> {
+    /// Whether a value as written stands to it as the operator says; `None` if that cannot be told.
+    #[inline]
+    fn met(&self, op: Op, raw: &[u8]) -> Option<bool> {
         match self {
-            Self::Number(bound) => short_float(raw)?.partial_cmp(bound),
+            Self::Number(bound) => {
+                let value = short_float(raw)?;
+                Some(match op {
+                    Op::Eq => value == *bound,
+                    Op::Ne => value != *bound,
+                    Op::Lt => value < *bound,
+                    Op::Le => value <= *bound,
+                    Op::Gt => value > *bound,
+                    _ => value >= *bound,
+                })
+            }
             Self::Text(bound) => match raw {
-                [b'"', text @ .., b'"'] if !text.contains(&b'\\') => Some(text.cmp(bound)),
+                [b'"', text @ .., b'"'] if !text.contains(&b'\\') => Some(ordered(op, text.cmp(bound))),
                 _ => None,
             },
         }
@@ -77,18 +88,18 @@ impl Quick {
     /// that is not ends the look.
     pub(super) fn judge(&mut self, object: &[u8], index: &[u8]) -> Verdict {
         for Part { name, op, bound, hint } in &mut self.parts {
-            let order = body::find(index, object, name, hint).and_then(|raw| bound.order(raw));
-            let Some(order) = order else { return Verdict::Open };
-            if !holds(*op, order) {
-                return Verdict::Fails;
+            match body::find(index, object, name, hint).and_then(|raw| bound.met(*op, raw)) {
+                Some(true) => {}
+                Some(false) => return Verdict::Fails,
+                None => return Verdict::Open,
             }
         }
         if self.whole { Verdict::Holds } else { Verdict::Open }
     }
 }
 
-/// Whether a comparison holds.
-const fn holds(op: Op, order: Ordering) -> bool {
+/// Whether a comparison of texts holds.
+const fn ordered(op: Op, order: Ordering) -> bool {
     match op {
         Op::Eq => order.is_eq(),
         Op::Ne => order.is_ne(),

@@ -4,8 +4,8 @@
 //! escapes and numbers of at most 15 digits are mostly spelled as Go spells them; the others are read and written anew.
 
 use super::{Numbers, Scratch, Value, text};
-use crate::json::scan;
-use crate::json::write::{Out, is_bare};
+use crate::json::scan::{self, no_digits};
+use crate::json::write::{Out, front, is_bare};
 
 /// Writes into a borrowed buffer, a few octets more than it says: what lies behind its end is nobody's.
 #[derive(Debug)]
@@ -58,8 +58,8 @@ impl<'o> Pen<'o> {
     pub fn value(&mut self, from: &[u8], len: usize, scratch: &mut [u8]) -> Option<()> {
         let raw = from.get(..len)?;
         let stands = match raw.first()? {
-            b'"' => is_bare(raw),
-            b'-' | b'0'..=b'9' => is_shortest(raw),
+            b'"' => is_bare(from, len),
+            b'-' | b'0'..=b'9' => is_short(from, len) || is_shortest(raw),
             b'[' => return self.list(raw, scratch),
             b'{' => false,
             _ => true,
@@ -88,6 +88,23 @@ impl<'o> Pen<'o> {
         self.len += out.len();
         Some(())
     }
+}
+
+/// [`is_shortest`] of at most eight octets, where so many can be read at once; false too where it cannot be told that way.
+#[inline]
+fn is_short(from: &[u8], len: usize) -> bool {
+    let Some(octets) = from.first_chunk().filter(|_| (1..=8).contains(&len)) else { return false };
+    let word = u64::from_le_bytes(*octets);
+    let octet = |at: usize| octets.get(at).copied().unwrap_or(0);
+    let mut marks = front(no_digits(word), len);
+    if octet(0) == b'-' {
+        marks &= marks - 1;
+    }
+    if marks == 0 {
+        return true;
+    }
+    let point = (marks.trailing_zeros() / 8) as usize;
+    marks & (marks - 1) == 0 && octet(point) == b'.' && octet(len - 1) != b'0' && len - point <= 7
 }
 
 /// Whether a JSON number is spelled as the float it stands for: at most 15 digits, so that no other decimal of that length reads back

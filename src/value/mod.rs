@@ -326,6 +326,7 @@ pub(crate) fn whole_numbers<'a>(text: &str, scratch: &Scratch<'a>) -> Result<(),
 }
 
 /// A decimal of at most 15 digits without an exponent: digits and power of ten are exact, so one division rounds right (Clinger).
+#[inline]
 pub(crate) fn short_float(raw: &[u8]) -> Option<f64> {
     const POWERS: [f64; 16] = [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
     let (negative, digits) = match raw {

@@ -6,8 +6,10 @@ use std::sync::Arc;
 
 use pushgate::config::{Config, File, Input};
 use pushgate::engine::{Engine, Progress};
+use pushgate::limits::Limits;
 use pushgate::rule::RuleDef;
 use pushgate::rule::compile::{Definitions, PlanFault, Surroundings, compile};
+use pushgate::rule::run::RuleUnit;
 use pushgate::sink::{Outcome, Target, TlsClient, TlsLoader, TlsProps};
 use pushgate::source::resolve::resolve;
 use pushgate::sql::ddl::Create;
@@ -67,12 +69,22 @@ impl Bench {
         }
     }
 
-    pub fn try_rule(&mut self, json: &str) -> Result<(), PlanFault> {
+    /// A rule that passed every check, not started.
+    pub fn unit(&self, json: &str) -> Result<RuleUnit, PlanFault> {
         let def = RuleDef::parse("", json, &self.config.rule).map_err(|message| PlanFault::new(1000, message))?;
         let zone = Zone::utc();
         let around = Surroundings { config: &self.config, tls: &NoTls, zone: &zone, zones: &|_| None };
-        let unit = compile(&def, &self.streams, &around)?;
+        compile(&def, &self.streams, &around)
+    }
+
+    pub fn try_rule(&mut self, json: &str) -> Result<(), PlanFault> {
+        let unit = self.unit(json)?;
         self.engine.start(unit, self.now).map_err(|fault| PlanFault::new(2201, fault.0))
+    }
+
+    /// Capacities in force.
+    pub const fn limits(&self) -> &Limits {
+        &self.config.limits
     }
 
     /// Keeps the lookup tables that are defined, as the catalog does.
