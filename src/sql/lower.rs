@@ -119,8 +119,7 @@ impl<'s> Lowerer<'s> {
         }
         if let Some(filter) = &select.filter {
             self.stage = Stage::Filter;
-            let filter = self.expr(filter)?;
-            and(&mut self.plan.filter, filter);
+            self.filter(filter)?;
         }
         self.stage = Stage::Late;
         let state_window = matches!(self.plan.window, Some(Window { kind: WindowKind::State { .. }, .. }));
@@ -141,6 +140,48 @@ impl<'s> Lowerer<'s> {
         self.unread();
         self.plan.limit = select.limit.filter(|count| *count >= 0);
         Ok(())
+    }
+
+    /// WHERE. In a right or full join with tables, what it asks of the stream alone decides which events join at all, as eKuiper's
+    /// optimizer moves it; in other joins that gives the same rows.
+    fn filter(&mut self, filter: &'s ast::Expr) -> Result<(), SqlError> {
+        let select = self.bound.select;
+        let moves = select.window().is_none() && select.joins.iter().any(|j| matches!(j.kind, ast::JoinKind::Right | ast::JoinKind::Full));
+        if !moves {
+            let filter = self.expr(filter)?;
+            and(&mut self.plan.filter, filter);
+            return Ok(());
+        }
+        let mut parts = vec![filter];
+        while let Some(part) = parts.pop() {
+            match &part.kind {
+                ExprKind::Binary { op: ast::BinaryOp::And, left, right } => parts.extend([&**right, &**left]),
+                _ => {
+                    let early = self.asks_a_stream_alone(part);
+                    let expr = self.expr(part)?;
+                    and(if early { &mut self.plan.early_filter } else { &mut self.plan.filter }, expr);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a condition looks at columns of a stream, and at nothing else that a joined row has.
+    fn asks_a_stream_alone(&self, part: &'s ast::Expr) -> bool {
+        let (mut streams, mut others) = (0, 0);
+        part.walk(&mut |e| {
+            match &e.kind {
+                ExprKind::Column(column) => match self.bound.column(column, e.span).1 {
+                    Target::Source(source) if self.bound.sources.get(source).is_some_and(|s| !s.table) => streams += 1,
+                    _ => others += 1,
+                },
+                ExprKind::Call(call) if call.kind != Kind::Scalar => others += 1,
+                ExprKind::Star(_) | ExprKind::Meta(_) => others += 1,
+                _ => {}
+            }
+            true
+        });
+        streams > 0 && others == 0
     }
 
     /// Gives every analytic call its slot, first those of SELECT, inner ones first: they all run before anything else.

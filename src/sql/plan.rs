@@ -31,7 +31,9 @@ pub struct Plan {
     pub joins: Vec<Join>,
     /// Aggregates of WHERE, each with its slot: over all rows of the window (of the event, without one) before WHERE drops any.
     pub filter_aggregates: Vec<Aggregate>,
-    /// WHERE.
+    /// What WHERE asks of the stream alone in a right or full join with tables: an event that does not meet it joins nothing.
+    pub early_filter: Option<Expr>,
+    /// WHERE, without that.
     pub filter: Option<Expr>,
     /// GROUP BY without the window; empty with a state window.
     pub groups: Vec<Expr>,

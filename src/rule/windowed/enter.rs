@@ -388,6 +388,17 @@ impl Windowed {
         if !analytics(ev, select) {
             return;
         }
+        if let Some(filter) = &ev.plan.early_filter {
+            match ev.holds(filter, "Where") {
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(fault) => {
+                    let fault = prefixed("run Where error", fault, ev.ctx.scratch);
+                    select.fail(select.ops.filter.unwrap_or(select.ops.project), fault);
+                    return;
+                }
+            }
+        }
         self.rows.drop_front(self.rows.len());
         let coming = Coming { source, time_ms: ev.ctx.event.time.0, meta: facts(ev) };
         if self.keep_row(ev, coming, 0).is_err() {
