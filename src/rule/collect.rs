@@ -6,9 +6,14 @@
 //! its own; what outlives it (which rows are selected, groups, sort keys) lies in the other half of the scratch. When a sink
 //! has no room, the units sent so far are counted, and the rest is evaluated again later: rows do not change meanwhile.
 
-use core::cell::Cell;
-use core::cmp::Ordering;
+mod group;
+mod order;
 
+use core::cell::Cell;
+
+use self::group::{add_to_group, load_first};
+pub(super) use self::group::{first_bytes, group_key, key_of, store_first};
+use self::order::sort;
 use super::held::Held;
 use super::ops::OpIndex;
 use super::run::SLICE_FUEL;
@@ -19,19 +24,17 @@ use crate::eval::row::Row;
 use crate::eval::state::{Id, Store, View, put_u32, u32_at};
 use crate::eval::{Bounds, Event};
 use crate::pages::Pages;
-use crate::sql::plan::{Expr, Field, Slot, SlotKind};
+use crate::sql::plan::{Field, Slot, SlotKind};
 use crate::time::Timestamp;
-use crate::value::packed::{self, Encoder};
-use crate::value::text::{go_v, typed};
+use crate::value::packed::Encoder;
+use crate::value::text::typed;
 use crate::value::{Fault, Packed, Scratch, Value};
-use crate::window::rows::{Keep, Rows, facts_of, unpack};
+use crate::window::rows::{Keep, Rows};
 
 /// A joined row's place for a source that has none.
 pub(super) const NONE: u32 = u32::MAX;
 /// Key of a group: this, then its key text.
 pub(super) const GROUP: u8 = b'g';
-/// Time i64, source u8, length of the arrival facts u32: in front of a group's first row.
-const FIRST: usize = 13;
 
 /// The rows to run through.
 #[derive(Debug, Clone, Copy)]
@@ -561,218 +564,6 @@ fn trouble_fault(trouble: Trouble<'_>) -> Fault<'_> {
         Trouble::Full => Fault::new("the groups of a window do not fit the working memory: raise limits.scratchBytes"),
         Trouble::Fault(fault) => fault,
     }
-}
-
-/// The key of a row's group, in the scratch: [`GROUP`], then every expression as Go's `%v` with a comma.
-///
-/// # Errors
-/// `run Group By error: …`.
-pub(super) fn group_key<'a>(ev: &Evaluator<'_, 'a>) -> Result<&'a [u8], Fault<'a>> {
-    if ev.plan.groups.is_empty() {
-        return Ok(&[GROUP]);
-    }
-    key_of(GROUP, &ev.plan.groups, false, ev).map_err(|fault| prefixed("run Group By error", fault, ev.ctx.scratch))
-}
-
-/// A key of several expressions behind a first octet. `lenient`: one that fails is left out.
-///
-/// # Errors
-/// What an expression gives; a full scratch.
-pub(super) fn key_of<'a>(first: u8, exprs: &'a [Expr], lenient: bool, ev: &Evaluator<'_, 'a>) -> Result<&'a [u8], Fault<'a>> {
-    let scratch = ev.ctx.scratch;
-    let mut values: heapless::Vec<Value<'a>, { crate::limits::ARG_COUNT }> = heapless::Vec::new();
-    for expr in exprs {
-        let value = match ev.eval(expr) {
-            Err(_) if lenient => continue,
-            value => value?,
-        };
-        values.push(value).map_err(|_| Fault::new("more than ARG_COUNT keys"))?;
-    }
-    scratch.write_bytes(|out| {
-        out.byte(first)?;
-        for value in values {
-            go_v(out, value, scratch)?;
-            out.byte(b',')?;
-        }
-        Ok(())
-    })
-}
-
-fn add_to_group<'a, B: AsRef<[u8]> + AsMut<[u8]>>(
-    store: &mut Store<B>,
-    bound: &Bound,
-    unit: u32,
-    base: usize,
-    ev: &Evaluator<'_, 'a>,
-) -> Result<Id, Trouble<'a>> {
-    let key = group_key(ev).map_err(Trouble::Fault)?;
-    let id = match store.find(key) {
-        Some(id) => id,
-        None => {
-            let id = store.insert(key, base + 4)?;
-            put_u32(store.get_mut(id), base, unit as usize);
-            id
-        }
-    };
-    bound.aggregates.add(store, id, 0, &ev.plan.aggregates, ev)?;
-    Ok(id)
-}
-
-type Resolve<'r> = &'r dyn Fn(u32) -> (Option<u32>, Option<Id>);
-
-/// Sorts the first `n` entries of the list: gives their ranks, and free memory behind them.
-#[expect(clippy::too_many_arguments, reason = "one stage of the run")]
-fn sort<'m>(
-    c: &Collection<'_>,
-    stage: &Stage<'_>,
-    select: &mut Select<'_>,
-    bound: &Bound,
-    groups: Option<(Resolve<'_>, Option<View<'_>>)>,
-    base: usize,
-    list: &List<'_>,
-    n: usize,
-    memory: &'m mut [u8],
-    buf: &mut [u8],
-    _again: bool,
-) -> Option<(&'m [u8], &'m mut [u8])> {
-    let plan = stage.plan;
-    let op = select.ops.order.unwrap_or(select.ops.project);
-    let no_room = Fault::new("the rows to sort do not fit the working memory: raise limits.scratchBytes");
-    let counts = select.counts();
-    // Ranks, offsets of keys, spare room for the caller, keys.
-    let Some((places, keys)) = memory.split_at_mut_checked(12 * n) else {
-        select.fail(op, no_room);
-        return None;
-    };
-    let mut at = 0;
-    let mut types: heapless::Vec<Option<&'static str>, { crate::limits::ARG_COUNT }> = heapless::Vec::new();
-    for _ in &plan.order {
-        let _ = types.push(None); // bounded by the planner's argument count
-    }
-    for i in 0..n {
-        let entry = list.get(i);
-        let (unit, group) = groups.map_or((Some(entry), None), |(resolve, _)| resolve(entry));
-        let start = at;
-        let ok = with_row!(stage, c, base, buf, counts, unit, ev => {
-            let mut put = || {
-                if let Some((_, view)) = groups {
-                    fill(view, group, 0, bound, ev)?;
-                }
-                for (order, kind) in plan.order.iter().zip(&mut types) {
-                    // A function that fails gives nothing to sort by, as in eKuiper.
-                    let value = match ev.eval(&order.expr) {
-                        Err(Fault::FULL) => return Err(Fault::FULL),
-                        Err(_) if matches!(order.expr, Expr::Call { .. }) => Value::Null,
-                        Err(_) => {
-                            const ERROR: &str = "*errors.errorString";
-                            let first = kind.unwrap_or(ERROR);
-                            return Err(ev.ctx.scratch.fault(format_args!("incompatible types for comparison: {first} and {ERROR}")));
-                        }
-                        Ok(value) => value,
-                    };
-                    comparable(kind, value, ev.ctx.scratch)?;
-                    let room = keys.get_mut(at..).unwrap_or(&mut []);
-                    let mut key = Encoder::new(room);
-                    key.value(value).map_err(|_: Fault<'_>| no_room)?;
-                    at += key.len();
-                }
-                Ok(())
-            };
-            match put() {
-                Ok(()) => true,
-                Err(fault) => {
-                    select.fail(op, prefixed("run Order By error", fault, ev.ctx.scratch));
-                    false
-                }
-            }
-        });
-        if !ok {
-            return None;
-        }
-        put_u32(places, 4 * i, i);
-        put_u32(places, 4 * (n + i), start);
-    }
-    let (ranks, rest) = places.split_at_mut(4 * n);
-    let (offsets, spare) = rest.split_at_mut(4 * n);
-    let keys: &[u8] = keys;
-    let (chunks, _) = ranks.as_chunks_mut::<4>();
-    chunks.sort_unstable_by(|a, b| {
-        let (i, j) = (u32::from_le_bytes(*a), u32::from_le_bytes(*b));
-        let key = |i: u32| keys.get(u32_at(offsets, 4 * i as usize) as usize..).unwrap_or(&[]);
-        let (mut x, mut y) = (key(i), key(j));
-        for order in &plan.order {
-            let (Some((p, p_len)), Some((q, q_len))) = (packed::read(x), packed::read(y)) else { break };
-            (x, y) = (x.get(p_len..).unwrap_or(&[]), y.get(q_len..).unwrap_or(&[]));
-            let found = match (p.is_null(), q.is_null()) {
-                // Two nils are equal, whatever the further keys say, as in eKuiper.
-                (true, true) => break,
-                // Nil comes last, whatever the direction.
-                (true, false) => return Ordering::Greater,
-                (false, true) => return Ordering::Less,
-                _ => ordering(p, q),
-            };
-            if found != Ordering::Equal {
-                return if order.descending { found.reverse() } else { found };
-            }
-        }
-        i.cmp(&j)
-    });
-    Some((ranks, spare))
-}
-
-/// The order of two values of one type; booleans and what has no order are equal.
-fn ordering(p: Value<'_>, q: Value<'_>) -> Ordering {
-    #[expect(clippy::cast_precision_loss, reason = "int op float is float")]
-    match (p, q) {
-        (Value::Int(a), Value::Int(b)) => a.cmp(&b),
-        (Value::Float(a), Value::Float(b)) => a.partial_cmp(&b).unwrap_or(Ordering::Equal),
-        (Value::Int(a), Value::Float(b)) => (a as f64).partial_cmp(&b).unwrap_or(Ordering::Equal),
-        (Value::Float(a), Value::Int(b)) => a.partial_cmp(&(b as f64)).unwrap_or(Ordering::Equal),
-        (Value::Str(a), Value::Str(b)) => a.cmp(b),
-        (Value::Time(a), Value::Time(b)) => a.instant().cmp(&b.instant()),
-        _ => Ordering::Equal,
-    }
-}
-
-/// Whether a value can be sorted among those before it.
-fn comparable<'a>(kind: &mut Option<&'static str>, value: Value<'a>, scratch: &Scratch<'a>) -> Result<(), Fault<'a>> {
-    if value.is_null() {
-        return Ok(());
-    }
-    let class = match value {
-        Value::Int(_) | Value::Float(_) => "float64",
-        _ => value.go_type(),
-    };
-    let first = *kind.get_or_insert(class);
-    if first != class || value.is_list() || value.is_object() || matches!(value, Value::Bytes(_)) {
-        return Err(scratch.fault(format_args!("incompatible types for comparison: {first} and {}", value.go_type())));
-    }
-    Ok(())
-}
-
-/// Writes a group's first row behind its accumulators; gives the octets it takes.
-pub(super) fn first_bytes(meta: &[u8], body: &[u8]) -> usize {
-    FIRST + meta.len() + body.len()
-}
-
-/// See [`first_bytes`].
-pub(super) fn store_first(room: &mut [u8], time_ms: i64, source: u8, meta: &[u8], body: &[u8]) {
-    if room.len() < first_bytes(meta, body) {
-        return;
-    }
-    room[..8].copy_from_slice(&time_ms.to_le_bytes());
-    room[8] = source;
-    put_u32(room, 9, meta.len());
-    room[FIRST..FIRST + meta.len()].copy_from_slice(meta);
-    room[FIRST + meta.len()..FIRST + meta.len() + body.len()].copy_from_slice(body);
-}
-
-fn load_first<'a>(bytes: &'a [u8], row: &Row<'a>, keep: &Keep) -> Event<'a> {
-    let Some((head, rest)) = bytes.split_at_checked(FIRST) else { return Event::default() };
-    let Some((meta, body)) = rest.split_at_checked(u32_at(head, 9) as usize) else { return Event::default() };
-    unpack(body, row, keep.of(head[8]));
-    let time = head.first_chunk().map_or(0, |b| i64::from_le_bytes(*b));
-    Event { time: Timestamp(time), meta: facts_of(meta) }
 }
 
 /// Puts a table's row into the slots of its source.

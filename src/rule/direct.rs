@@ -133,7 +133,7 @@ impl<'w> Way<'w> {
             if self.select.filtered(&ev) {
                 match self.picks.fill(Part::Rest, &row, raw, 0, self.spec, self.plan, &self.strict, &scratch) {
                     Ok(()) => self.select.selected(&ev, rows),
-                    Err(fault) => self.select.fail(self.ops.decoder.unwrap_or(self.ops.source), fault),
+                    Err(unread) => self.select.fail(self.ops.decoder.unwrap_or(self.ops.source), unread.fault()),
                 }
             }
         } else if analytics(&ev, &mut self.select) {

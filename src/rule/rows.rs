@@ -35,6 +35,31 @@ pub enum Raw<'r> {
     Body(&'r [u8]),
 }
 
+/// Why a row was not read, by who found it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unread<'a> {
+    /// The decoder: the body, or a value that its column does not take.
+    Decoder(Fault<'a>),
+    /// What looks behind it: STRICT_VALIDATION, or TIMESTAMP.
+    Check(Fault<'a>),
+}
+
+impl<'a> Unread<'a> {
+    /// The fault, whoever found it.
+    #[must_use]
+    pub const fn fault(self) -> Fault<'a> {
+        match self {
+            Self::Decoder(fault) | Self::Check(fault) => fault,
+        }
+    }
+}
+
+impl<'a> From<Fault<'a>> for Unread<'a> {
+    fn from(fault: Fault<'a>) -> Self {
+        Self::Decoder(fault)
+    }
+}
+
 /// The rows of a record from where its reader stands; each with the place behind it, for [`crate::ring::Ring::set_row`].
 #[derive(Debug, Clone, Copy)]
 pub struct Rows<'r> {
@@ -164,7 +189,7 @@ impl Picks {
         plan: &'a Plan,
         strict: &Strict<'_>,
         scratch: &Scratch<'a>,
-    ) -> Result<(), Fault<'a>> {
+    ) -> Result<(), Unread<'a>> {
         match raw {
             Raw::Indexed { body, index, distinct: true } if !spec.ignore_case => {
                 let range = match part {
@@ -215,7 +240,7 @@ impl Picks {
                 && *s == source
                 && let Some(column) = columns.iter().find(|c| c.name == *name)
             {
-                let value = strict.column(column, row.get(slot_at(i)), scratch)?;
+                let value = strict.column(column, row.get(slot_at(i)), scratch).map_err(Unread::Check)?;
                 row.set(slot_at(i), Some(value));
             }
             // `*` uses them all.
@@ -223,7 +248,7 @@ impl Picks {
                 && *s == source
                 && let Some(object) = row.get(slot_at(i)).unwrap_or(Value::Null).object(scratch)?
             {
-                row.set(slot_at(i), Some(strict_row(object, columns, strict, scratch)?.value()));
+                row.set(slot_at(i), Some(strict_row(object, columns, strict, scratch).map_err(Unread::Check)?.value()));
             }
         }
         Ok(())

@@ -15,7 +15,7 @@ use super::memory::{shares, slots_of};
 use super::merge::Frames;
 use super::ops::{Ops, SourceOps};
 use super::project::Shaping;
-use super::rows::{self, Part, Picks, Raw, Rows};
+use super::rows::{self, Part, Picks, Raw, Rows, Unread};
 use super::single;
 use super::stage::{Deliver, Pending, Select, Stage};
 use super::unfold::{Trouble, Unfold};
@@ -519,7 +519,7 @@ impl Rule {
                         aligner.messages_processed_total += 1;
                     }
                 }
-                Err(fault) => select.unread(&source_ops, fault),
+                Err(unread) => select.unread(&source_ops, unread),
             }
             return (SLICE_FUEL - fuel.get(), false);
         }
@@ -528,12 +528,13 @@ impl Rule {
         let filled = picks.fill(Part::All, &row, raw, source, spec, plan, &strict, &scratch).and_then(|()| {
             if windowed.is_event_time() {
                 let value = windowed.time_slot(index).and_then(|slot| row.get(slot));
-                event.time = event_time(value, spec.timestamp.as_deref().unwrap_or(""), &parse_time, &scratch)?;
+                let name = spec.timestamp.as_deref().unwrap_or("");
+                event.time = event_time(value, name, &parse_time, &scratch).map_err(Unread::Check)?;
             }
             Ok(())
         });
-        if let Err(fault) = filled {
-            select.unread(&source_ops, fault);
+        if let Err(unread) = filled {
+            select.unread(&source_ops, unread);
             return (SLICE_FUEL - fuel.get(), false);
         }
         if !again {
@@ -654,16 +655,16 @@ fn facts_of(meta: &[u8]) -> Option<Object<'_>> {
 }
 
 /// A whole row of a table's own source, packed.
-fn table_row<'a>(raw: Raw<'a>, spec: &'a StreamSpec, strict: &Strict<'_>, scratch: &Scratch<'a>) -> Result<Packed<'a>, Fault<'a>> {
+fn table_row<'a>(raw: Raw<'a>, spec: &'a StreamSpec, strict: &Strict<'_>, scratch: &Scratch<'a>) -> Result<Packed<'a>, Unread<'a>> {
     let row = rows::whole_row(raw, spec, scratch)?;
     let mut packed = row.object(scratch)?.ok_or(Fault::new("a table row is no object"))?;
     if spec.strict
         && let Some(columns) = &spec.columns
     {
-        packed = rows::strict_row(packed, columns, strict, scratch)?;
+        packed = rows::strict_row(packed, columns, strict, scratch).map_err(Unread::Check)?;
     }
     match packed.value() {
         Value::Packed(p) => Ok(p),
-        _ => Err(Fault::FULL),
+        _ => Err(Fault::FULL.into()),
     }
 }

@@ -5,6 +5,7 @@ use core::cell::{Cell, RefCell};
 use super::line::Line;
 use super::ops::{OpIndex, Ops, SourceOps};
 use super::project::{Projection, Shaping};
+use super::rows::Unread;
 use crate::eval::analytic::Memory;
 use crate::eval::expr::Evaluator;
 use crate::eval::{Bounds, Ctx, Event, Hits, RegexCache, RuleFacts};
@@ -303,14 +304,13 @@ impl Select<'_> {
         }
     }
 
-    /// Counts and sends an error of a row that could not be read: the decoder's, or the preprocessor's, which checks types behind it.
-    pub(super) fn unread(&mut self, ops: &SourceOps, fault: Fault<'_>) {
-        let of_type = fault.text.starts_with("error in preprocessor") || fault.text.starts_with("cannot ");
-        let checked = ops.preprocessor.filter(|_| of_type);
+    /// Counts and sends an error of a row that could not be read: the decoder's, or the preprocessor's, which checks it behind.
+    pub(super) fn unread(&mut self, ops: &SourceOps, unread: Unread<'_>) {
+        let checked = ops.preprocessor.filter(|_| matches!(unread, Unread::Check(_)));
         if checked.is_some() {
             self.decoded(ops);
         }
-        self.fail(checked.or(ops.payload).or(ops.decoder).unwrap_or(ops.source), fault);
+        self.fail(checked.or(ops.payload).or(ops.decoder).unwrap_or(ops.source), unread.fault());
     }
 
     /// Counts and sends an error.
