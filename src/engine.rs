@@ -266,6 +266,13 @@ impl Engine {
         self.seed = self.seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let mut rule = Rule::new(unit, &readers, self.seed);
         rule.connected(now);
+        for at in 0..rule.unit.sources.len() {
+            let name = &rule.unit.sources[at].name;
+            let since = self.rules.iter().filter_map(|r| r.rule.shared_since(name)).min();
+            if let Some(since) = since.filter(|_| rule.unit.sources[at].shared) {
+                rule.join_shared(at, since);
+            }
+        }
         let given = vec![0; rule.unit.sinks.len()];
         let running = Running { stamp: self.stamps, rule, given };
         match place {

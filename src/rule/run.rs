@@ -207,6 +207,22 @@ impl Rule {
         self.windowed.start(now);
     }
 
+    /// Since when the shared stream `name`, which it reads, has been connected.
+    #[must_use]
+    pub fn shared_since(&self, name: &str) -> Option<Timestamp> {
+        let at = self.unit.sources.iter().position(|spec| spec.shared && spec.name == name)?;
+        let op = self.unit.ops.sources.get(at)?.source;
+        self.unit.ops.list.get(op)?.conn.as_ref().map(|conn| conn.last_connected)
+    }
+
+    /// Its source `at` joins a shared stream that others have read `since` then.
+    pub fn join_shared(&mut self, at: usize, since: Timestamp) {
+        let op = self.unit.ops.sources.get(at).map(|ops| ops.source);
+        if let Some(conn) = op.and_then(|op| self.unit.ops.list.get_mut(op)).and_then(|op| op.conn.as_mut()) {
+            conn.last_connected = since;
+        }
+    }
+
     /// What happened for lack of memory.
     #[must_use]
     pub fn counters(&self) -> Counters {

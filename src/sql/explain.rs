@@ -361,7 +361,8 @@ mod tests {
     #[test]
     fn conditions_sink_below_a_window_in_processing_time() {
         let sql = "SELECT sum(a) FROM demo WHERE c > 0 GROUP BY TUMBLINGWINDOW(ss, 10) FILTER (WHERE b > 1)";
-        let below = r#"{"op":"FilterPlan_2","info":"Condition:{ binaryExpr:{ binaryExpr:{ demo.c > 0 } AND binaryExpr:{ demo.b > 1 } } }, "}"#;
+        let below =
+            r#"{"op":"FilterPlan_2","info":"Condition:{ binaryExpr:{ binaryExpr:{ demo.c > 0 } AND binaryExpr:{ demo.b > 1 } } }, "}"#;
         assert!(text(sql, false).contains(below), "{}", text(sql, false));
         let inside = "windowType:TUMBLING_WINDOW, condition:binaryExpr:{ demo.b > 1 }";
         assert!(text(sql, true).contains(inside) && !text(sql, false).contains(inside), "{}", text(sql, true));

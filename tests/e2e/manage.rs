@@ -266,3 +266,27 @@ fn metrics_have_a_port_of_their_own() {
     assert!(reply.body.contains("pushgate_port_accepted_total 1"), "{}", reply.body);
     assert_eq!((scrape("/rules").status, gate.ask("GET", "/metrics", "").status), (404, 200));
 }
+
+#[test]
+fn rules_of_a_shared_stream_share_its_connection() {
+    let scratch = Scratch::new();
+    let gate = Gate::start(&scratch);
+    for (name, shared) in [("one", "true"), ("own", "false")] {
+        let sql = format!(r#"CREATE STREAM {name} () WITH (DATASOURCE="/{name}", TYPE="httppush", SHARED="{shared}")"#);
+        gate.tell("POST", "/streams", &json!({ "sql": sql }).to_string());
+        let since = |id: &str| {
+            let status: Value = serde_json::from_str(&gate.tell("GET", &format!("/rules/{id}/status"), "")).expect("JSON");
+            (status[format!("source_{name}_0_connection_last_connected_time")].clone(), status["lastStartTimestamp"].clone())
+        };
+        let make = |id: &str| {
+            let body = json!({"id": id, "sql": format!("SELECT * FROM {name}"), "actions": [{"nop": {}}]});
+            assert_eq!(gate.ask("POST", "/rules", &body.to_string()).status, 201);
+        };
+        let (first, second) = (format!("{name}1"), format!("{name}2"));
+        make(&first);
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        make(&second);
+        assert_ne!(since(&first).1, since(&second).1, "they began one after the other");
+        assert_eq!(since(&first).0 == since(&second).0, shared == "true", "{name}");
+    }
+}
