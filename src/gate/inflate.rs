@@ -164,7 +164,7 @@ impl Inflater {
             Coding::Deflate => self.whole(coding, is_zlib(body), body)?,
             Coding::Flate => self.whole(coding, false, body)?,
             Coding::Zstd => self.zstd.decode(body, &mut self.out).map_err(|error| match error {
-                DecodeError::Corrupt => InflateError::Corrupt(coding),
+                DecodeError::Magic | DecodeError::Corrupt | DecodeError::Checksum => InflateError::Corrupt(coding),
                 DecodeError::Truncated => InflateError::Truncated(coding),
                 DecodeError::TooLong => InflateError::TooLong,
             })?,

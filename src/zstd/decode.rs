@@ -11,8 +11,12 @@ use super::{BLOCK_MAX, MAGIC, xxh64};
 /// Why a frame cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DecodeError {
-    /// It is no frame, or breaks a rule, or needs a dictionary, or its checksum does not fit.
+    /// It does not begin like a frame.
+    Magic,
+    /// It breaks a rule, or needs a dictionary.
     Corrupt,
+    /// Its checksum does not fit.
+    Checksum,
     /// It ends too early.
     Truncated,
     /// Its content is longer than the output.
@@ -22,7 +26,9 @@ pub enum DecodeError {
 impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Magic => "no frame",
             Self::Corrupt => "corrupt",
+            Self::Checksum => "its checksum does not fit",
             Self::Truncated => "ends too early",
             Self::TooLong => "longer than the room for it",
         })
@@ -31,7 +37,7 @@ impl fmt::Display for DecodeError {
 
 impl core::error::Error for DecodeError {}
 
-use DecodeError::{Corrupt, TooLong, Truncated};
+use DecodeError::{Checksum, Corrupt, Magic, TooLong, Truncated};
 
 /// The tables of a frame.
 #[derive(Debug)]
@@ -79,7 +85,7 @@ impl Decoder {
                 let len = u32::from_le_bytes(take(&mut input)?);
                 slice(&mut input, usize::try_from(len).map_err(|_| Truncated)?)?;
             } else {
-                return Err(Corrupt);
+                return Err(Magic);
             }
             if input.is_empty() {
                 return Ok(made);
@@ -165,7 +171,7 @@ impl Decoder {
         let content = out.get(..made).unwrap_or_default();
         #[expect(clippy::cast_possible_truncation, reason = "the low four bytes are what is compared")]
         if descriptor & 4 != 0 && u32::from_le_bytes(take(input)?) != xxh64(content) as u32 {
-            return Err(Corrupt);
+            return Err(Checksum);
         }
         Ok(made)
     }
@@ -428,7 +434,8 @@ mod tests {
         for (frame, want) in [
             ("", Truncated),
             ("28b52f", Truncated),
-            ("00000000", Corrupt),
+            ("00000000", Magic),
+            ("28b52ffd 2405 290000 68656c6c6f a36d9f89", Checksum),
             ("28b52ffd 2805 290000 68656c6c6f", Corrupt),
             ("28b52ffd 2107 05 290000 68656c6c6f", Corrupt),
             ("28b52ffd 2005 290000 68656c6c", Truncated),
@@ -438,7 +445,7 @@ mod tests {
             ("28b52ffd 20ff 00", TooLong),
             ("28b52ffd 2009 4b0000", Truncated),
             ("28b52ffd 2005 290000 68656c6c6f 00", Truncated),
-            ("28b52ffd 2005 290000 68656c6c6f 00000000", Corrupt),
+            ("28b52ffd 2005 290000 68656c6c6f 00000000", Magic),
         ] {
             assert_eq!(decoded(&hex(frame), 100), Err(want), "{frame}");
         }

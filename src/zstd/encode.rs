@@ -81,9 +81,10 @@ impl Encoder {
             Some(())
         };
         put(&MAGIC.to_le_bytes(), out, &mut len)?;
-        // One segment, with a checksum; the size in one, two or four bytes (RFC 8878 §3.1.1.1).
+        // With a checksum. One segment with its size in two or four bytes, or the smallest window (RFC 8878 §3.1.1.1): so the frames
+        // of a short text are those of eKuiper's encoder, byte for byte.
         match size {
-            ..256 => put(&[0x24, size.to_le_bytes()[0]], out, &mut len)?,
+            ..256 => put(&[0x04, 0], out, &mut len)?,
             256..65_792 => {
                 put(&[0x64], out, &mut len)?;
                 put(&(size - 256).to_le_bytes()[..2], out, &mut len)?;

@@ -4,7 +4,7 @@
 //! bounds everything, and a bomb ends where it does. Several frames, skippable ones, checksums and every kind of block are read;
 //! dictionaries are not. The encoder looks one match back through a small hash table, codes sequences with the predefined tables
 //! and literals with a Huffman code where that pays: about what the reference's level 1 does on JSON. Its frames name their size
-//! and carry a checksum. Written here because the crates for it take a window and tables from the heap for each frame, or need a
+//! from 256 bytes on and carry a checksum. Written here because the crates for it take a window and tables from the heap for each frame, or need a
 //! C compiler.
 
 mod bits;

@@ -17,7 +17,9 @@ use crate::zstd::{DecodeError, Decoder, Encoder};
 /// An algorithm that is none of `zlib`, `gzip`, `flate`, `zstd`; a full scratch.
 pub(super) fn compress<'a>(c: &Call<'_, 'a>, bytes: &[u8], algorithm: &str) -> Result<&'a [u8], Fault<'a>> {
     if algorithm == "zstd" {
-        return c.ctx.scratch.write_packed(|free| Encoder::new().encode(bytes, free).ok_or(Fault::FULL));
+        // Nothing becomes nothing, and no frame of it, as in eKuiper.
+        let encode = |free: &mut [u8]| if bytes.is_empty() { Ok(0) } else { Encoder::new().encode(bytes, free).ok_or(Fault::FULL) };
+        return c.ctx.scratch.write_packed(encode);
     }
     let form = form(c, algorithm, "compressor")?;
     let table = c.ctx.scratch.alloc(4 * TABLE_SIZE)?;
@@ -106,6 +108,8 @@ const fn fault<'f>(error: DecodeError) -> Fault<'f> {
     match error {
         DecodeError::TooLong => Fault::FULL,
         DecodeError::Truncated => Fault::new("unexpected EOF"),
+        DecodeError::Magic => Fault::new("invalid input: magic number mismatch"),
+        DecodeError::Checksum => Fault::new("CRC check failed"),
         DecodeError::Corrupt => Fault::new("invalid input: corrupt"),
     }
 }
@@ -299,7 +303,10 @@ mod tests {
             ("decompress", &[S("plain text"), S("zlib")], "!zlib: invalid header"),
             ("decompress", &[X(b"\x28\xb5\x2f\xfd\x20\x05\x29\0\0hello"), S("zstd")], "\"aGVsbG8=\""),
             ("decompress", &[X(b"\x28\xb5\x2f\xfd\x20\x05\x29\0\0hell"), S("zstd")], "!unexpected EOF"),
-            ("decompress", &[S("xxxxxxxx"), S("zstd")], "!invalid input: corrupt"),
+            ("decompress", &[S("xxxxxxxx"), S("zstd")], "!invalid input: magic number mismatch"),
+            ("compress", &[S("hello"), S("zstd")], "\"KLUv/QQAKQAAaGVsbG+jbZ+I\""),
+            ("compress", &[S("x"), S("zstd")], "\"KLUv/QQACQAAeCMRBIM=\""),
+            ("compress", &[S(""), S("zstd")], "\"\""),
             ("compress", &[S("x"), S("lzma")], "!unsupported compressor: lzma"),
             ("compress", &[N, S("gzip")], "null"),
             ("compress", &[J("[1]"), S("gzip")], "!require string or bytea parameter, but got [1]"),
