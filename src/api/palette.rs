@@ -204,9 +204,9 @@ const SINKS: &[Item] = &[
     },
 ];
 
-/// `GET /metadata/sources`; lookup sources when `lookup` is set: there are none.
+/// `GET /metadata/sources`; with `lookup` only those that a lookup table can be over.
 pub(super) fn sources(lookup: bool) -> String {
-    if lookup { "[]".to_owned() } else { list(SOURCES) }
+    list(SOURCES.iter().filter(|source| !lookup || matches!(source.name, "memory" | "simulator")))
 }
 
 /// `GET /metadata/connections`: what can be shared under a name.
@@ -287,8 +287,9 @@ fn function(func: &Func) -> Value {
     })
 }
 
-fn list(items: &[Item]) -> String {
-    let all: Vec<Value> = items.iter().map(|item| json!({"name": item.name, "about": about(item.about), "type": "internal"})).collect();
+fn list<'i>(items: impl IntoIterator<Item = &'i Item>) -> String {
+    let all: Vec<Value> =
+        items.into_iter().map(|item| json!({"name": item.name, "about": about(item.about), "type": "internal"})).collect();
     go_json(&Value::Array(all))
 }
 

@@ -139,7 +139,7 @@ fn answers() {
         ("GET", "/metadata/sinks", "", 200, JSON, r#""name":"rest""#),
         ("GET", "/metadata/sinks/rest", "", 200, JSON, r#""name":"url""#),
         ("GET", "/metadata/sources", "", 200, JSON, r#""name":"httppush""#),
-        ("GET", "/metadata/sources?kind=lookup", "", 200, JSON, "[]"),
+        ("GET", "/metadata/sources?kind=lookup", "", 200, JSON, r#"[{"about":"#),
         ("GET", "/metadata/sources/httppush", "", 200, JSON, r#""default":"/api/data""#),
         ("GET", "/metadata/functions", "", 200, JSON, r#""name":"abs""#),
         ("GET", "/metadata/operators", "", 200, JSON, "[]"),

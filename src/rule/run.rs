@@ -12,13 +12,12 @@ use super::direct::Shortcut;
 use super::held::Held;
 use super::limit::{Limiter, Turn};
 use super::memory::{shares, slots_of};
-use super::merge::Frames;
-use super::ops::{Ops, SourceOps};
+use super::ops::Ops;
 use super::project::Shaping;
 use super::rows::{self, Part, Picks, Raw, Rows, Unread};
 use super::single;
 use super::stage::{Deliver, Pending, Select, Stage};
-use super::unfold::{Trouble, Unfold};
+use super::unfold::{Coming, Unfold, unfolded};
 use super::windowed::{Around, Counters, WindowOptions, Windowed, analytics, event_time};
 use crate::decode::strict::Strict;
 use crate::eval::analytic::Memory;
@@ -608,57 +607,6 @@ impl Rule {
             pending.taken = 0;
         }
         pending.len == 0
-    }
-}
-
-/// What a source gives.
-#[derive(Debug, Clone, Copy)]
-enum Coming<'r> {
-    /// A row of its ring.
-    Row(Raw<'r>),
-    /// The messages of an interval.
-    Frames(&'r Frames),
-}
-
-/// The row that a message holds, or that several make; `None` when there is none (which was counted then).
-fn unfolded<'a>(
-    coming: Coming<'a>,
-    unfold: &'a mut Unfold,
-    spec: &'a StreamSpec,
-    scratch: &Scratch<'a>,
-    select: &mut Select<'_>,
-    ops: &SourceOps,
-    again: bool,
-) -> Option<Value<'a>> {
-    let fresh = !again && !unfold.is_open();
-    let now = select.now.wall;
-    if fresh && let Some(payload) = ops.payload {
-        let payload = select.ops.at(payload);
-        payload.take(now);
-        payload.messages_processed_total += 1;
-    }
-    let row = match (coming, &spec.payload) {
-        (Coming::Row(raw), Some(payload)) => unfold.row(raw, payload, spec, scratch),
-        (Coming::Row(_), None) => Ok(None),
-        (Coming::Frames(frames), _) => unfold.merged(frames, spec, scratch).map(Some).map_err(Trouble::Inner),
-    };
-    let decoded = !matches!(row, Err(Trouble::Outer(_)));
-    if fresh
-        && decoded
-        && let Some(decoder) = ops.decoder
-    {
-        select.ops.at(decoder).give(1);
-    }
-    match row {
-        Ok(row) => row,
-        Err(Trouble::Outer(fault)) => {
-            select.fail(ops.decoder.unwrap_or(ops.source), fault);
-            None
-        }
-        Err(Trouble::Inner(fault)) => {
-            select.fail(ops.payload.unwrap_or(ops.source), fault);
-            None
-        }
     }
 }
 

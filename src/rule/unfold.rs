@@ -7,7 +7,9 @@
 //! allocated per row.
 
 use super::merge::Frames;
+use super::ops::SourceOps;
 use super::rows::Raw;
+use super::stage::Select;
 use crate::decode::NOT_ROWS;
 use crate::decode::column::{decode_row, octets};
 use crate::encode::Format;
@@ -233,6 +235,57 @@ impl Unfold {
         }
         out.end()?;
         finish(bytes)
+    }
+}
+
+/// What a source gives.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Coming<'r> {
+    /// A row of its ring.
+    Row(Raw<'r>),
+    /// The messages of an interval.
+    Frames(&'r Frames),
+}
+
+/// The row that a message holds, or that several make; `None` when there is none (which was counted then).
+pub(super) fn unfolded<'a>(
+    coming: Coming<'a>,
+    unfold: &'a mut Unfold,
+    spec: &'a StreamSpec,
+    scratch: &Scratch<'a>,
+    select: &mut Select<'_>,
+    ops: &SourceOps,
+    again: bool,
+) -> Option<Value<'a>> {
+    let fresh = !again && !unfold.is_open();
+    let now = select.now.wall;
+    if fresh && let Some(payload) = ops.payload {
+        let payload = select.ops.at(payload);
+        payload.take(now);
+        payload.messages_processed_total += 1;
+    }
+    let row = match (coming, &spec.payload) {
+        (Coming::Row(raw), Some(payload)) => unfold.row(raw, payload, spec, scratch),
+        (Coming::Row(_), None) => Ok(None),
+        (Coming::Frames(frames), _) => unfold.merged(frames, spec, scratch).map(Some).map_err(Trouble::Inner),
+    };
+    let decoded = !matches!(row, Err(Trouble::Outer(_)));
+    if fresh
+        && decoded
+        && let Some(decoder) = ops.decoder
+    {
+        select.ops.at(decoder).give(1);
+    }
+    match row {
+        Ok(row) => row,
+        Err(Trouble::Outer(fault)) => {
+            select.fail(ops.decoder.unwrap_or(ops.source), fault);
+            None
+        }
+        Err(Trouble::Inner(fault)) => {
+            select.fail(ops.payload.unwrap_or(ops.source), fault);
+            None
+        }
     }
 }
 
