@@ -84,7 +84,8 @@ impl Shape {
             self.trust -= 1;
             return;
         }
-        self.count = 0;
+        // One reading of another look does not undo what was just learned.
+        (self.count, self.trust) = (0, 1);
         let mut at = 0;
         for (lead, member) in self.leads.iter_mut().zip(members) {
             let (Some(text), Some(key_at)) = (body.get(at..member.value_at), member.key_at.checked_sub(at)) else { return };
