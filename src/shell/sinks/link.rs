@@ -85,20 +85,52 @@ impl Link {
     }
 }
 
+/// What a sink does with its connection.
+pub(super) trait Session {
+    /// Connects, up to where payloads can be sent.
+    async fn connect(&mut self, port: &impl Port) -> Result<Link, Trouble>;
+
+    /// Sends what there is until the connection breaks, and says why; `None` once the rule has stopped.
+    async fn serve(&mut self, port: &impl Port, link: &mut Link) -> Option<String>;
+}
+
+/// Keeps a connection until the rule stops.
+pub(super) async fn keep(port: &impl Port, session: &mut impl Session) {
+    let mut pauses = Pauses::default();
+    loop {
+        let why = match session.connect(port).await {
+            Ok(mut link) => {
+                pauses.reset();
+                if port.with(|unit, now| unit.connected(now)).is_none() {
+                    return;
+                }
+                match session.serve(port, &mut link).await {
+                    None => return,
+                    Some(why) => why,
+                }
+            }
+            Err(Trouble::Broken(why) | Trouble::Failed(why)) => why,
+        };
+        if !pauses.after(port, &why).await {
+            return;
+        }
+    }
+}
+
 /// Pauses between tries to connect.
 #[derive(Default)]
-pub(super) struct Pauses {
+struct Pauses {
     tries: u32,
 }
 
 impl Pauses {
     /// A connection stands: the next failure is the first again.
-    pub(super) const fn reset(&mut self) {
+    const fn reset(&mut self) {
         self.tries = 0;
     }
 
     /// Tells the sink why it has no connection, and waits. False: the rule has stopped.
-    pub(super) async fn after(&mut self, port: &impl Port, why: &str) -> bool {
+    async fn after(&mut self, port: &impl Port, why: &str) -> bool {
         if self.tries == 0 {
             log::warn!("sink: {why}");
         }

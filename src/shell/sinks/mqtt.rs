@@ -3,7 +3,7 @@
 //! A message of qos 1 or 2 is acknowledged before the next is sent. One that was under way when the connection broke is sent again,
 //! under its number where the broker still knows the session.
 
-use super::link::{ANSWER_TIME, CONNECT_TIME, Link, Pauses};
+use super::link::{ANSWER_TIME, CONNECT_TIME, Link, Session, keep};
 use super::{Deadline, Outcome, Payload, Port, Target, Trouble};
 use crate::sink::mqtt::Broker;
 use crate::time::Instant;
@@ -47,28 +47,10 @@ pub(super) async fn run(port: &impl Port) {
         sent: Instant(0),
         silent: None,
     };
-    let mut pauses = Pauses::default();
-    loop {
-        let why = match client.connect(port).await {
-            Ok(mut link) => {
-                pauses.reset();
-                if port.with(|unit, now| unit.connected(now)).is_none() {
-                    return;
-                }
-                match client.serve(port, &mut link).await {
-                    None => return,
-                    Some(why) => why,
-                }
-            }
-            Err(Trouble::Broken(why) | Trouble::Failed(why)) => why,
-        };
-        if !pauses.after(port, &why).await {
-            return;
-        }
-    }
+    keep(port, &mut client).await;
 }
 
-impl Client {
+impl Session for Client {
     async fn connect(&mut self, port: &impl Port) -> Result<Link, Trouble> {
         let mut deadline = Deadline::after(CONNECT_TIME);
         let mut link = Link::open(&self.broker.peer, self.broker.tls.as_ref(), &mut deadline).await?;
@@ -99,7 +81,6 @@ impl Client {
         }
     }
 
-    /// Sends what there is until the connection breaks, and says why; `None` once the rule has stopped.
     async fn serve(&mut self, port: &impl Port, link: &mut Link) -> Option<String> {
         loop {
             let taken = port.with(|unit, now| match unit.next_out(now) {
@@ -138,7 +119,9 @@ impl Client {
             }
         }
     }
+}
 
+impl Client {
     /// Makes the packet of a message; an error if it does not fit one.
     fn message(&mut self, seq: u64, message: &crate::sink::mqtt::Message<'_>, payload: &[u8]) -> Result<Qos, ()> {
         let qos = message.qos().min(self.qos_max);

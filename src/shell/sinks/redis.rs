@@ -2,7 +2,7 @@
 //!
 //! The commands of one payload are sent together, and all of their replies awaited before the next payload is.
 
-use super::link::{ANSWER_TIME, CONNECT_TIME, Link, Pauses};
+use super::link::{ANSWER_TIME, CONNECT_TIME, Link, Session, keep};
 use super::{Deadline, Outcome, Payload, Port, Target, Trouble};
 use crate::sink::redis::{Server, heals};
 use crate::wire::resp::{Replies, Reply};
@@ -12,46 +12,27 @@ const WORK_BYTES: usize = 256 << 10;
 
 pub(super) async fn run(port: &impl Port) {
     let Some(server) = port.with(|unit, _| unit.server()).flatten() else { return };
-    let mut client = Client { out: Vec::new(), work: vec![0; WORK_BYTES], replies: Replies::default() };
-    let mut pauses = Pauses::default();
-    loop {
-        let why = match client.connect(&server).await {
-            Ok(mut link) => {
-                pauses.reset();
-                if port.with(|unit, now| unit.connected(now)).is_none() {
-                    return;
-                }
-                match client.serve(port, &mut link).await {
-                    None => return,
-                    Some(why) => why,
-                }
-            }
-            Err(Trouble::Broken(why) | Trouble::Failed(why)) => why,
-        };
-        if !pauses.after(port, &why).await {
-            return;
-        }
-    }
+    keep(port, &mut Client { server, out: Vec::new(), work: vec![0; WORK_BYTES], replies: Replies::default() }).await;
 }
 
 struct Client {
+    server: Server,
     out: Vec<u8>,
     work: Vec<u8>,
     replies: Replies,
 }
 
-impl Client {
-    async fn connect(&mut self, server: &Server) -> Result<Link, Trouble> {
+impl Session for Client {
+    async fn connect(&mut self, _: &impl Port) -> Result<Link, Trouble> {
         let mut deadline = Deadline::after(CONNECT_TIME);
-        let mut link = Link::open(&server.peer, None, &mut deadline).await?;
+        let mut link = Link::open(&self.server.peer, None, &mut deadline).await?;
         self.replies = Replies::default();
         self.out.clear();
-        let count = server.greet(&mut self.out);
+        let count = self.server.greet(&mut self.out);
         self.exchange(&mut link, count, &mut deadline).await?;
         Ok(link)
     }
 
-    /// Sends what there is until the connection breaks, and says why; `None` once the rule has stopped.
     async fn serve(&mut self, port: &impl Port, link: &mut Link) -> Option<String> {
         loop {
             let taken = port.with(|unit, now| match unit.next_out(now) {
@@ -89,7 +70,9 @@ impl Client {
             }
         }
     }
+}
 
+impl Client {
     /// Sends `out`, and takes `count` replies. An error that cannot heal is [`Trouble::Failed`], once all replies are there.
     async fn exchange(&mut self, link: &mut Link, count: usize, deadline: &mut Deadline) -> Result<(), Trouble> {
         if count == 0 {
