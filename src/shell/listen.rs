@@ -6,8 +6,9 @@
 //! handed out last-in first-out, so what was never needed costs no page.
 //!
 //! No slot free: the idle connection that has waited longest yields; with nothing idle, the one whose head or body has taken longest,
-//! once that is longer than a working network explains ([`Conn::is_overdue`]); else accepting pauses, as it does when the process is
-//! out of descriptors. The port opens and closes at run time; closed, its address refuses connections.
+//! once that is longer than a working network explains ([`Conn::is_overdue`](crate::wire::conn::Conn::is_overdue)); else accepting
+//! pauses, as it does when the process is out of descriptors. The port opens and closes at run time; closed, its address refuses
+//! connections.
 
 use std::{
     cell::RefCell,

@@ -140,7 +140,7 @@ pub(super) fn keep<S: AsRef<[u8]> + AsMut<[u8]>>(store: &mut Store<S>, acc: &mut
     Ok(())
 }
 
-/// See [`Kinds::merge`].
+/// See [`Kinds::merge`](crate::eval::aggregate::Kinds::merge).
 pub(super) fn merge_accs(kind: Kind, acc: &mut [u8; ACC_BYTES], later: &[u8; ACC_BYTES]) -> bool {
     let (mut a, b) = (Acc(*acc), Acc(*later));
     if a.own().is_some() || b.own().is_some() || a.0[TAG] == FAULT || b.0[TAG] == FAULT {
