@@ -18,6 +18,7 @@ use crate::ring::Ring;
 use crate::rule::memory;
 use crate::rule::run::RuleUnit;
 use crate::sink::{Kind, SinkScratch, SinkUnit};
+use crate::source::file::PIECE_BYTES;
 use crate::table::Lookup;
 use crate::wire::conn::SLACK_BYTES;
 use crate::wire::turn::OUT_BYTES;
@@ -34,6 +35,8 @@ const REST_BYTES: usize = 160 << 10;
 const MQTT_BYTES: usize = 160 << 10;
 /// A redis sink's connection: the commands of a payload, and what they are made in. An allowance.
 const REDIS_BYTES: usize = 512 << 10;
+/// What the thread that reads a file touches of its stack. An allowance.
+const READER_STACK_BYTES: usize = 64 << 10;
 /// What is kept of definitions that do not run, of metrics and of an answer while it is written. An allowance.
 const DEFINITION_BYTES: usize = 1 << 20;
 /// What a management command takes beside its body, as a multiple of the largest body: its JSON as a tree, its answer. An allowance.
@@ -180,6 +183,12 @@ pub fn rule_bytes(unit: &RuleUnit, limits: &Limits) -> (u64, u64) {
 #[must_use]
 pub const fn lookup_bytes(limits: &Limits) -> u64 {
     wide(Lookup::bytes_of(limits.state_bytes) + Ring::<()>::readers_bytes(limits.rule_count + 1) + STREAM_BYTES)
+}
+
+/// Bytes of who reads a file: a thread, its buffer, a batch of records and what it leaves behind, a row.
+#[must_use]
+pub const fn file_bytes(limits: &Limits) -> u64 {
+    wide(READER_STACK_BYTES + 4 * (limits.body_bytes + 2 * PIECE_BYTES))
 }
 
 fn sink_bytes(sink: &SinkUnit) -> u64 {

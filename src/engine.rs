@@ -13,6 +13,7 @@
 mod budget;
 mod clock;
 mod drain;
+mod files;
 mod intake;
 mod lookups;
 
@@ -20,6 +21,7 @@ use std::sync::Arc;
 
 use clock::WallClock;
 use drain::Drain;
+pub use files::{Batch, Job, Taken};
 use lookups::{gather, lookup_of};
 
 use crate::bill::Bill;
@@ -105,10 +107,19 @@ struct Open {
     wants_meta: bool,
     /// Where its simulator stands, when it has one.
     simulator: Option<SimState>,
+    /// The reading of its file, when it has one.
+    file: Option<files::Reading>,
     /// Its rows, when it is a lookup table.
     lookup: Option<Lookup>,
     /// It is kept without a rule, as its definition stands.
     pinned: bool,
+}
+
+impl Open {
+    /// Nothing comes any more.
+    fn is_ended(&self) -> bool {
+        self.simulator.is_some_and(|s| s.is_ended()) || self.file.as_ref().is_some_and(|file| file.ended)
+    }
 }
 
 /// One endpoint and the streams behind it.
@@ -166,6 +177,8 @@ pub struct Engine {
     replays: Replays,
     /// Sinks that have something to send since they were last asked for: see [`Engine::take_ready`].
     ready: Vec<SinkId>,
+    /// Files that are to be read.
+    jobs: Vec<Job>,
     /// Streams that are fed by a simulator.
     simulators: usize,
     seq: u64,
@@ -215,6 +228,7 @@ impl Engine {
             guesses: Guesses::default(),
             replays: Replays::unused(),
             ready: Vec::new(),
+            jobs: Vec::new(),
             simulators: 0,
             seq: 0,
             stamps: 0,
@@ -521,8 +535,8 @@ impl Engine {
 
     /// Where the queue of a stream, or the lookup table, is open that a new run would share.
     fn open_feed(&self, spec: &StreamSpec) -> Option<usize> {
-        // Each run has a simulator of its own, unless the stream is SHARED.
-        if is_simulated(spec) && !spec.shared {
+        // Each run has a simulator, or reading of a file, of its own, unless the stream is SHARED.
+        if (is_simulated(spec) || matches!(spec.feed, Feed::File(_))) && !spec.shared {
             return None;
         }
         self.feeds.open.iter().position(|o| o.as_ref().is_some_and(|o| same_feed(&o.spec, spec)))
@@ -561,6 +575,7 @@ impl Engine {
                 spec.name
             )));
         }
+        let file = self.reading_of(spec);
         // A table's rows do not go through a queue.
         let buf = Pages::new(if spec.lookup.is_some() { 0 } else { self.limits.queue_bytes });
         let open = Open {
@@ -576,6 +591,7 @@ impl Engine {
             drained: Drain::default(),
             wants_meta: false,
             simulator: simulated.then(|| SimState::new(now)),
+            file,
             lookup: spec.lookup.as_ref().map(|key| lookup_of(spec, key, self.limits.state_bytes)),
             pinned: false,
         };
@@ -729,7 +745,7 @@ impl Engine {
         let Some(running) = self.running(id) else { return false };
         let ended = |(feed, reader): (FeedId, crate::ring::ReaderId)| {
             let open = self.feeds.open.get(usize::from(feed.0)).and_then(Option::as_ref);
-            open.is_some_and(|o| o.simulator.is_some_and(|s| s.is_ended()) && o.ring.waiting(reader) == 0)
+            open.is_some_and(|o| o.is_ended() && o.ring.waiting(reader) == 0)
         };
         let rule = &running.rule;
         !rule.is_blocked() && rule.readers().all(ended) && rule.unit.sinks.iter().all(|sink| sink.waiting() == 0)

@@ -306,7 +306,7 @@ fn source(spec: &StreamSpec) -> Source {
     let (method, path) = match &spec.feed {
         Feed::Push(push) => (push.endpoint.method.as_str(), push.endpoint.template.text()),
         // None here: every source was made one of the data port.
-        Feed::Memory(_) | Feed::Simulator(_) => ("POST", "/"),
+        Feed::Memory(_) | Feed::Simulator(_) | Feed::File(_) => ("POST", "/"),
     };
     let mut target = String::new();
     for segment in path.split('/').skip(1) {

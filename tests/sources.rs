@@ -686,8 +686,8 @@ fn rows_of_memory_topics_are_not_spaced() {
 #[test]
 fn sources_that_are_not_here() {
     for (kind, words) in [
-        (r#"TYPE="file""#, "source type file not found: httppush, memory and simulator are supported"),
-        (r#"TYPE="redis""#, "source type redis not found: httppush, memory and simulator are supported"),
+        (r#"TYPE="file""#, "the stream has no DATASOURCE: it names the file (directories are not supported)"),
+        (r#"TYPE="redis""#, "source type redis not found: httppush, memory, simulator and file are supported"),
         (r#"TYPE="memory", DATASOURCE="a/#/b""#, "invalid topic a/#/b: # must at the last level"),
     ] {
         let mut b = Bench::new(1);

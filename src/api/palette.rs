@@ -50,6 +50,21 @@ const SOURCES: &[Item] = &[
     },
     Item { name: "memory", label: "Memory", about: "Takes rows from memory sinks of other rules by topic.", properties: &[] },
     Item {
+        name: "file",
+        label: "File",
+        about: "Reads a file of the server, once or at an interval.",
+        properties: &[
+            Property("fileType", "\"json\"", "string", "select:json,csv,lines", false, "json: the file is one message; lines; csv."),
+            Property("path", "\"data\"", "string", "text", false, "The directory: data or uploads of the state directory, or below."),
+            Property("interval", "0", "int", "text", true, "Time between two readings, in ms; 0: it is read once."),
+            Property("sendInterval", "0", "int", "text", true, "Time between two messages, in ms."),
+            Property("hasHeader", "false", "bool", "radio", true, "The first line of csv names the columns."),
+            Property("columns", "[]", "list_string", "list", true, "The columns of csv, without a header."),
+            Property("ignoreStartLines", "0", "int", "text", true, "Lines that are left out at the beginning."),
+            Property("ignoreEndLines", "0", "int", "text", true, "Lines that are left out at the end."),
+        ],
+    },
+    Item {
         name: "simulator",
         label: "Simulator",
         about: "Makes rows up, to try a rule without a sensor.",

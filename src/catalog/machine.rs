@@ -103,7 +103,7 @@ impl Machine for Engine {
     }
 
     fn ended(&self, id: &str) -> Option<Ended> {
-        // Only a simulator ends by itself, and an error of a row never ends a run.
+        // Only a simulator and a file end by themselves, and an error of a row never ends a run.
         self.is_done(id).then(|| Ended::Done(String::new()))
     }
 

@@ -14,6 +14,9 @@ use crate::wire::Method;
 #[must_use]
 pub(super) fn of_source(create: &Create, spec: &StreamSpec, all: &Sources) -> Vec<String> {
     let mut out = Vec::new();
+    if let Feed::File(file) = &spec.feed {
+        out.push(format!("only files below STATE/data and STATE/uploads are read; {} has not been looked for", file.path));
+    }
     let Feed::Push(push) = &spec.feed else { return out };
     if create.options.datasource.is_empty() {
         out.push(format!("without DATASOURCE its endpoint is /{}, eKuiper refuses its rules", create.name));

@@ -43,7 +43,7 @@ pub use self::{
 use crate::{limits::Limits, wire::conn::Deadlines};
 
 /// The source types whose `sources/TYPE.yaml` is read.
-pub const SOURCE_TYPES: &[&str] = &["httppush", "memory", "simulator"];
+pub const SOURCE_TYPES: &[&str] = &["httppush", "memory", "simulator", "file"];
 
 /// What is read at start.
 #[derive(Debug, Clone, Copy, Default)]

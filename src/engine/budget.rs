@@ -15,6 +15,7 @@ impl Engine {
         let mut bill = self.fixed.clone();
         let lookups = self.feeds.open.iter().flatten().filter(|open| open.lookup.is_some()).count() as u64;
         let queues = self.feeds.open.iter().flatten().count() as u64 - lookups;
+        let files = self.feeds.open.iter().flatten().filter(|open| open.file.is_some()).count() as u64;
         let credentials: usize = self.feeds.open.iter().flatten().map(|open| open.access.count()).sum();
         let (state, sinks) = self.rules.iter().fold((0, 0), |(state, sinks), running| {
             let (own, its) = bill::rule_bytes(&running.rule.unit, &self.limits);
@@ -23,6 +24,7 @@ impl Engine {
         let posts = [
             ("queues of open streams", queues, bill::queue_bytes(&self.limits), "limits.queueBytes"),
             ("lookup tables", lookups, bill::lookup_bytes(&self.limits), "limits.stateBytes"),
+            ("readers of files", files, bill::file_bytes(&self.limits), "limits.bodyBytes"),
             ("credentials (allowance)", credentials as u64, bill::CREDENTIAL_BYTES as u64, ""),
             ("state of running rules", 1, state, "limits.stateBytes"),
             ("sinks of running rules", 1, sinks, "limits.outboxBytes, limits.payloadBytes"),
@@ -61,6 +63,7 @@ impl Engine {
         match &spec.feed {
             _ if spec.lookup.is_some() => bill::lookup_bytes(&self.limits),
             Feed::Push(push) => bill::queue_bytes(&self.limits) + (push.access.0.count() * bill::CREDENTIAL_BYTES) as u64,
+            Feed::File(_) => bill::queue_bytes(&self.limits) + bill::file_bytes(&self.limits),
             Feed::Memory(_) | Feed::Simulator(_) => bill::queue_bytes(&self.limits),
         }
     }

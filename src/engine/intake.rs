@@ -401,7 +401,7 @@ impl Engine {
         let mut out = Encoder::new(&mut self.meta);
         let headers = route.feeds.iter().find_map(|f| match &self.feeds.open[usize::from(f.0)].as_ref()?.spec.feed {
             Feed::Push(push) => Some(push.meta_headers.as_slice()),
-            Feed::Memory(_) | Feed::Simulator(_) => None,
+            Feed::Memory(_) | Feed::Simulator(_) | Feed::File(_) => None,
         });
         let facts = meta::Facts {
             head,

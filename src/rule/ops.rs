@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::source::file::FileType;
 use crate::source::{Feed, StreamSpec};
 use crate::sql::plan::{Field, Plan, WindowKind};
 use crate::stats::{ConnStats, OpStats};
@@ -120,10 +121,15 @@ impl Ops {
                 end.clone_from(&name);
                 ops.add(name, None)
             };
-            let push = matches!(spec.feed, Feed::Push(_));
+            // Rows of CSV are rows already.
+            let decoded = match &spec.feed {
+                Feed::Push(_) => true,
+                Feed::File(file) => file.kind != FileType::Csv,
+                Feed::Memory(_) | Feed::Simulator(_) => false,
+            };
             let rate_limit = spec.interval.is_some().then(|| chain(&mut ops, "ratelimit"));
             let decompress = spec.inflated.then(|| chain(&mut ops, "decompress"));
-            let decoder = (push && spec.merge_field.is_none()).then(|| chain(&mut ops, "decoder"));
+            let decoder = (decoded && spec.merge_field.is_none()).then(|| chain(&mut ops, "decoder"));
             let unfolds = spec.payload.is_some() || spec.merge_field.is_some();
             let payload = unfolds.then(|| chain(&mut ops, "payload_decoder"));
             let preprocessor = (event_time || (spec.columns.is_some() && spec.strict)).then(|| chain(&mut ops, "preprocessor"));

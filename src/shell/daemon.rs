@@ -27,6 +27,7 @@ use super::listen::{self, CLOSE_GRACE, DataPort};
 use super::net::{Clock, Deadline, Listener, listen_error};
 use super::poller::Tasks;
 use super::pools::{self, SCRAPE_COUNT, WRITER_BYTES};
+use super::reader;
 use super::reload::{InUse, keep as keep_certificates};
 use super::signal::{Event, Signals};
 use super::store::Store;
@@ -153,7 +154,7 @@ fn serve(options: &Options, file: Option<&Path>, mut config: Config, clock: Cloc
     let grace = config.basic.graceful_shutdown_timeout;
     let patrol_interval = config.basic.rule_patrol_interval;
     let conn_count = limits.manage_conn_count;
-    let control = Arc::new(Mutex::new(Control::new(ShellHost::new(link, store, clock, file), config, zone)));
+    let control = Arc::new(Mutex::new(Control::new(ShellHost::new(link.clone(), store, clock, file), config, zone)));
     let stop = Rc::new(Bell::default());
     let trials = Rc::new(Trials::default());
     let code = Rc::new(Cell::new(0));
@@ -161,7 +162,7 @@ fn serve(options: &Options, file: Option<&Path>, mut config: Config, clock: Cloc
 
     let (listener, tls, address) = management;
     let used = InUse { data: port.clone(), management: Rc::new(RefCell::new(tls)) };
-    tasks.spawn(answer_asks(asks, used.clone(), clock, Rc::clone(&tasks), Rc::clone(&writer), trials)).detach();
+    tasks.spawn(answer_asks(link, asks, used.clone(), clock, Rc::clone(&tasks), Rc::clone(&writer), trials)).detach();
     tasks.spawn(take_turns(port.clone(), work, clock, Rc::clone(&tasks))).detach();
 
     tasks.run(async {
@@ -336,6 +337,7 @@ async fn reload(options: &Options, control: &Shared<ShellHost>) {
 
 /// What the worker asks of the data thread.
 async fn answer_asks(
+    link: Link,
     asks: smol::channel::Receiver<Ask>,
     used: InUse,
     clock: Clock,
@@ -344,6 +346,7 @@ async fn answer_asks(
     trials: Rc<Trials>,
 ) {
     let port = used.data.clone();
+    let body_bytes = port.with_gate(|front| front.engine.limits().body_bytes);
     while let Ok(ask) = asks.recv().await {
         match ask {
             Ask::Engine(f) => {
@@ -352,12 +355,15 @@ async fn answer_asks(
                 let now = clock.now();
                 let counted = wire.all().chain(conns.all()).map(|(name, n)| (name, i64::try_from(n).unwrap_or(i64::MAX)));
                 let counted = counted.chain([("connections", open)]).chain(used.expiries(now.wall));
-                let new = port.with_gate(|front| {
+                let (new, jobs) = port.with_gate(|front| {
                     front.engine.note_port(counted);
                     f(&mut front.engine, now);
                     front.work.ring();
-                    front.new_sinks()
+                    (front.new_sinks(), front.engine.take_jobs())
                 });
+                for job in jobs {
+                    reader::start(job, link.clone(), body_bytes);
+                }
                 for (id, bell) in new {
                     let (outlet, writer) = (Outlet { port: port.clone(), id, bell, clock }, Rc::clone(&writer));
                     let trials = Rc::clone(&trials);
@@ -426,6 +432,7 @@ async fn pat_the_dog() {
 async fn wind_down(port: &DataPort<Front>, clock: Clock, grace: Duration) {
     let end = clock.mono().after(grace);
     port.close(CLOSE_GRACE);
+    port.with_gate(|front| front.engine.end_readings());
     port.idle().or(async { clock.deadline(end).wait().await }).await;
     loop {
         let left = port.with_gate(|front| {

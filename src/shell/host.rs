@@ -3,6 +3,7 @@
 //! A worker thread runs management commands one at a time; [`Link`] carries a closure to the data thread, which runs it between two
 //! readings, and brings the result back.
 
+use std::fs;
 use std::net::{TcpStream, ToSocketAddrs as _};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
@@ -18,9 +19,11 @@ use super::vitals::Vitals;
 use super::zone;
 use crate::catalog::host::System;
 use crate::catalog::{DataListener, Host, Kind, Stored};
+use crate::config::credentials::SecretFrom;
 use crate::config::{Config, paths};
 use crate::engine::Engine;
-use crate::sink::TlsLoader;
+use crate::sink::{TlsClient, TlsLoader, TlsProps};
+use crate::source::file::below;
 use crate::time::{Now, Zone};
 
 /// Something to do with the engine between two readings.
@@ -63,9 +66,49 @@ impl Link {
         (Self { asks }, end)
     }
 
+    /// Runs `f` over the engine between two readings and waits for it; `None`: the process is ending.
+    pub fn engine<T: Send + 'static>(&self, f: impl FnOnce(&mut Engine, Now) -> T + Send + 'static) -> Option<T> {
+        let (back, answer) = mpsc::sync_channel(1);
+        self.send(Ask::Engine(Box::new(move |engine, now| {
+            let _ = back.send(f(engine, now)); // who asked waits for it
+        })));
+        answer.recv().ok()
+    }
+
+    /// Has `f` run over the engine between two readings, without waiting for it.
+    pub fn tell(&self, f: impl FnOnce(&mut Engine, Now) + Send + 'static) {
+        self.send(Ask::Engine(Box::new(f)));
+    }
+
     fn send(&self, ask: Ask) {
         // The data thread ends last; a command that comes too late has nobody to answer to.
         let _ = self.asks.try_send(ask);
+    }
+}
+
+/// Certificates and secrets, and the files of sources below the state directory.
+#[derive(Debug)]
+struct Files {
+    state: String,
+}
+
+impl TlsLoader for Files {
+    fn client(&self, props: &TlsProps) -> Result<TlsClient, String> {
+        Certificates.client(props)
+    }
+
+    fn secret(&self, from: &SecretFrom) -> Result<String, String> {
+        Certificates.secret(from)
+    }
+
+    fn source_file(&self, path: &str) -> Result<String, String> {
+        let path = below(&self.state, path)?;
+        match fs::metadata(&path) {
+            Ok(found) if found.is_file() => Ok(path),
+            Ok(_) => Err(format!("file {path} is no regular file: directories are not supported")),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(format!("file {path} not exist")),
+            Err(error) => Err(format!("file {path}: {}", reason(&error))),
+        }
     }
 }
 
@@ -76,6 +119,7 @@ pub struct ShellHost {
     store: Store,
     clock: Clock,
     vitals: Vitals,
+    files: Files,
     /// Where public keys of the management port lie.
     keys: PathBuf,
 }
@@ -85,7 +129,8 @@ impl ShellHost {
     #[must_use]
     pub fn new(link: Link, store: Store, clock: Clock, config: Option<&Path>) -> Self {
         let keys = config.unwrap_or(Path::new(paths::SYSTEM_FILE)).with_file_name("mgmt");
-        Self { link, store, clock, vitals: Vitals::default(), keys }
+        let files = Files { state: store.root().to_string_lossy().into_owned() };
+        Self { link, store, clock, vitals: Vitals::default(), files, keys }
     }
 }
 
@@ -99,14 +144,10 @@ impl Host for ShellHost {
     type Engine = Engine;
 
     fn engine<T: Send + 'static>(&mut self, f: impl FnOnce(&mut Engine, Now) -> T + Send + 'static) -> T {
-        let (back, answer) = mpsc::sync_channel(1);
-        self.link.send(Ask::Engine(Box::new(move |engine, now| {
-            let _ = back.send(f(engine, now)); // the worker waits for it
-        })));
-        match answer.recv() {
-            Ok(value) => value,
+        match self.link.engine(f) {
+            Some(value) => value,
             // The data thread is gone: the process is ending, and this thread with it.
-            Err(_) => loop {
+            None => loop {
                 std::thread::park();
             },
         }
@@ -184,7 +225,7 @@ impl Host for ShellHost {
     }
 
     fn tls(&self) -> &dyn TlsLoader {
-        &Certificates
+        &self.files
     }
 
     fn zone(&self, name: &str) -> Option<Zone> {

@@ -18,6 +18,7 @@ pub mod notify;
 pub mod poller;
 pub mod pools;
 pub mod query;
+mod reader;
 pub mod reload;
 pub mod resident;
 pub mod secrets;

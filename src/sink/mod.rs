@@ -169,6 +169,15 @@ pub trait TlsLoader {
     fn secret(&self, from: &SecretFrom) -> Result<String, String> {
         Err(format!("{from:?}: files cannot be read here"))
     }
+
+    /// Where the file of a `file` source is, once it is known to be there and one that may be read. Who has no state directory takes
+    /// its word.
+    ///
+    /// # Errors
+    /// One sentence that names the file and the reason.
+    fn source_file(&self, path: &str) -> Result<String, String> {
+        Ok(path.to_owned())
+    }
 }
 
 /// Why a sink cannot be built.

@@ -1,13 +1,17 @@
-//! What feeds a ring: a stream's definition resolved into a [`StreamSpec`], the httppush endpoint, memory topic or simulator behind it.
+//! What feeds a ring: a stream's definition resolved into a [`StreamSpec`], the httppush endpoint, memory topic, simulator or file
+//! behind it.
 //!
 //! Two rules share one ring exactly when their specs are equal; a stream that was replaced, or whose conf key changed, is another
 //! spec, and a running rule keeps the one it was started with.
 
+pub mod file;
 pub mod resolve;
 pub mod simulator;
 
 use core::time::Duration;
+use std::sync::Arc;
 
+use self::file::FileFeed;
 use self::simulator::SimFeed;
 use crate::decode::Shape;
 use crate::gate::cors::Origin;
@@ -29,6 +33,8 @@ pub enum Feed {
     Memory(String),
     /// Rows that are made up.
     Simulator(SimFeed),
+    /// A file of the server.
+    File(Arc<FileFeed>),
 }
 
 /// An endpoint of the data port and what it asks of requests.

@@ -3,6 +3,7 @@
 use core::time::Duration;
 use std::sync::Arc;
 
+use super::file::{self, FileFeed};
 use super::simulator::SimFeed;
 use super::{Feed, Payload, PushFeed, StreamSpec};
 use crate::config::credentials::{self, LimitsConf};
@@ -56,7 +57,8 @@ pub fn resolve(create: &Create, config: &Config, files: &dyn TlsLoader) -> Resul
         }
         "memory" => Feed::Memory(topic(create)?),
         "simulator" => Feed::Simulator(SimFeed::read(&props)?),
-        other => return Err(format!("source type {other} not found: httppush, memory and simulator are supported")),
+        "file" => Feed::File(Arc::new(FileFeed::read(create, &props, files)?)),
+        other => return Err(format!("source type {other} not found: httppush, memory, simulator and file are supported")),
     };
     let overflow = match props.text("overflow").map_err(error)?.as_deref() {
         None | Some("reject") => Overflow::Reject,
@@ -73,13 +75,14 @@ pub fn resolve(create: &Create, config: &Config, files: &dyn TlsLoader) -> Resul
         text => Some(Pattern::parse(text).map_err(|e| format!("TIMESTAMP_FORMAT of {}: {e}", create.name))?),
     };
     let whole = props.boolean("useInt64ForWholeNumber").map_err(error)?.unwrap_or(false);
-    // Of a simulator it is the time between two rows.
-    let interval = props.duration("interval").map_err(error)?.filter(|d| !d.is_zero() && kind != "simulator");
+    // Of a simulator it is the time between two rows, of a file that between two readings.
+    let ticks = !matches!(feed, Feed::Simulator(_) | Feed::File(_));
+    let interval = props.duration("interval").map_err(error)?.filter(|d| ticks && !d.is_zero());
     if interval.is_some_and(|d| d < Duration::from_millis(1)) {
         return Err("interval should be larger than 1ms".into());
     }
     let (merge_field, payload) = second_level(create, &props, &feed, format, interval.is_some(), &fields)?;
-    // A decoder spaces rows; those of memory topics and simulators go through none.
+    // A decoder spaces rows; those of memory topics and simulators go through none, and who reads a file spaces its.
     let decoded = matches!(feed, Feed::Push(_)) || payload.is_some();
     let send_interval = props.duration("sendInterval").map_err(error)?.filter(|d| decoded && !d.is_zero());
     let records_max = props.count("bufferLength").map_err(error)?.and_then(|n| usize::try_from(n).ok()).filter(|n| *n > 0);
@@ -88,7 +91,10 @@ pub fn resolve(create: &Create, config: &Config, files: &dyn TlsLoader) -> Resul
         name: create.name.clone(),
         table: create.table,
         lookup: create.is_lookup().then(|| create.options.key.clone()),
-        retain: usize::try_from(options.retain_size).ok().filter(|n| *n > 0).unwrap_or(RETAIN_DEFAULT),
+        retain: usize::try_from(options.retain_size).ok().filter(|n| *n > 0).unwrap_or(match feed {
+            Feed::File(_) => file::RETAIN_DEFAULT,
+            _ => RETAIN_DEFAULT,
+        }),
         feed,
         shape: Shape::new(format, &options.delimiter, fields, columns.as_deref()),
         columns,
@@ -163,7 +169,7 @@ fn layers(create: &Create, config: &Config) -> Result<Props, String> {
     let kind = source_type(create);
     let options = &create.options;
     let mut props = match kind.as_str() {
-        "httppush" | "simulator" => config.conf_key(&kind, &options.conf_key).map_err(|e| e.to_string())?,
+        "httppush" | "simulator" | "file" => config.conf_key(&kind, &options.conf_key).map_err(|e| e.to_string())?,
         _ => Props::default(),
     };
     if !options.extra.is_empty() {

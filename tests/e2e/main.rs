@@ -5,6 +5,7 @@
 mod credentials;
 mod explain;
 mod facts;
+mod files;
 mod gate;
 mod hostile;
 mod http;
