@@ -129,7 +129,7 @@ impl ShellHost {
     #[must_use]
     pub fn new(link: Link, store: Store, clock: Clock, config: Option<&Path>) -> Self {
         let keys = config.unwrap_or(Path::new(paths::SYSTEM_FILE)).with_file_name("mgmt");
-        let files = Files { state: store.root().to_string_lossy().into_owned() };
+        let files = Files { state: store.root().to_string_lossy().trim_end_matches('/').to_owned() };
         Self { link, store, clock, vitals: Vitals::default(), files, keys }
     }
 }
