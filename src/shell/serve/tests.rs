@@ -477,7 +477,13 @@ fn a_crowd_of_handshakes_lets_readings_through() {
     // The server stands still until all have spoken: the crowd, whose first flights are no good and end their connections, then the
     // honest client.
     let (hold, held) = mpsc::channel::<()>();
-    assert!(server.jobs.as_ref().is_some_and(|jobs| jobs.send_blocking(Box::new(move |_| assert!(held.recv().is_err()))).is_ok()));
+    let (stand, stands) = mpsc::channel::<()>();
+    let wait = Box::new(move |_: &_| {
+        drop(stand);
+        assert!(held.recv().is_err());
+    });
+    assert!(server.jobs.as_ref().is_some_and(|jobs| jobs.send_blocking(wait).is_ok()));
+    assert!(stands.recv().is_err());
     for client in &mut crowd {
         client.send(b"\x16\x03\x01\xff\xff\0\0\0\0\0\0");
     }
