@@ -60,6 +60,8 @@ const EX_CONFIG: u8 = 78;
 
 /// Descriptors besides connections: listeners, sinks, files, the runtime's own.
 const SPARE_DESCRIPTORS: u64 = 256;
+/// Time that rules may take before the sockets are looked at again: the longest that a reading waits for them, less one slice.
+const RULES_PER_ROUND: Duration = Duration::from_millis(1);
 
 /// Runs until told to stop.
 #[must_use]
@@ -397,6 +399,7 @@ async fn answer_asks(
 /// Gives each rule its slices; between two of them readings are taken.
 async fn take_turns(port: DataPort<Front>, bell: Rc<Bell>, clock: Clock, tasks: Rc<Tasks>) {
     let mut due = Deadline::never();
+    let mut round_end = clock.mono().after(RULES_PER_ROUND);
     loop {
         let (progress, settled) = port.with_gate(|front| {
             let progress = front.engine.step(clock.now());
@@ -407,6 +410,11 @@ async fn take_turns(port: DataPort<Front>, bell: Rc<Bell>, clock: Clock, tasks: 
             port.wake_held();
         }
         match progress {
+            // What the sockets brought in this round is answered in between; what they brought since waits until its end.
+            Progress::More if clock.mono() < round_end => {
+                future::yield_now().await;
+                continue;
+            }
             Progress::More => tasks.give_way().await,
             Progress::Idle(None) => bell.heard().await,
             Progress::Idle(Some(at)) => {
@@ -416,6 +424,7 @@ async fn take_turns(port: DataPort<Front>, bell: Rc<Bell>, clock: Clock, tasks: 
                 bell.heard().or(due.wait()).await;
             }
         }
+        round_end = clock.mono().after(RULES_PER_ROUND);
     }
 }
 
