@@ -36,7 +36,9 @@ impl Engine {
 
     /// Whether a rule fits what is left of `limits.memoryBudget`. What it replaces leaves.
     pub(super) fn afford(&self, unit: &RuleUnit) -> Result<(), StartFault> {
-        let Some(budget) = self.limits.memory_budget else { return Ok(()) };
+        if self.limits.memory_budget.is_none() {
+            return Ok(());
+        }
         let of = |unit: &RuleUnit| bill::rule_bytes(unit, &self.limits);
         let (state, sinks) = of(unit);
         let mut queues = 0;
@@ -47,15 +49,19 @@ impl Engine {
             }
         }
         let (old_state, old_sinks) = self.running(&unit.id).map_or((0, 0), |running| of(&running.rule.unit));
-        let left = (budget + old_state + old_sinks).saturating_sub(self.bill().total());
         let need = state + sinks + queues;
-        if need <= left {
-            return Ok(());
-        }
+        let Some((left, budget)) = self.short_of(need, old_state + old_sinks) else { return Ok(()) };
         Err(StartFault(format!(
             "rule {} needs {need} bytes of memory (state {state}, sinks {sinks}, new queues {queues}), and {left} are left of limits.memoryBudget ({budget}): raise it, or lower limits.stateBytes, limits.outboxBytes or limits.queueBytes",
             unit.id
         )))
+    }
+
+    /// What is left of `limits.memoryBudget` once `freed` bytes have gone, and the budget, if `need` more are too many.
+    fn short_of(&self, need: u64, freed: u64) -> Option<(u64, u64)> {
+        let budget = self.limits.memory_budget?;
+        let left = (budget + freed).saturating_sub(self.bill().total());
+        (need > left).then_some((left, budget))
     }
 
     /// What a stream's queue takes, or a lookup table.
@@ -70,11 +76,8 @@ impl Engine {
 
     /// Whether a lookup table fits what is left of `limits.memoryBudget`.
     pub(super) fn afford_lookup(&self, spec: &StreamSpec) -> Result<(), StartFault> {
-        let Some(budget) = self.limits.memory_budget else { return Ok(()) };
-        let (need, left) = (self.feed_bytes(spec), budget.saturating_sub(self.bill().total()));
-        if need <= left {
-            return Ok(());
-        }
+        let need = self.feed_bytes(spec);
+        let Some((left, budget)) = self.short_of(need, 0) else { return Ok(()) };
         let name = &spec.name;
         Err(StartFault(format!(
             "table {name} needs {need} bytes of memory, and {left} are left of limits.memoryBudget ({budget}): raise it, or lower limits.stateBytes"
@@ -83,11 +86,8 @@ impl Engine {
 
     /// Whether so many more credentials fit what is left of `limits.memoryBudget`.
     pub(super) fn afford_credentials(&self, more: usize) -> Result<(), StartFault> {
-        let Some(budget) = self.limits.memory_budget else { return Ok(()) };
-        let (need, left) = ((more * bill::CREDENTIAL_BYTES) as u64, budget.saturating_sub(self.bill().total()));
-        if need <= left {
-            return Ok(());
-        }
+        let need = (more * bill::CREDENTIAL_BYTES) as u64;
+        let Some((left, budget)) = self.short_of(need, 0) else { return Ok(()) };
         Err(StartFault(format!(
             "{more} more credentials need {need} bytes of memory, and {left} are left of limits.memoryBudget ({budget}): raise it"
         )))
